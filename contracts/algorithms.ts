@@ -1,0 +1,51 @@
+/** Every algorithm with its parameter table. A new algorithm is one entry here and one file in `models/`. */
+import type { ParameterTable, ValuesOf } from './parameters.ts';
+
+/** How strong one household's evidence for one item is. */
+const weighting = {
+  kind: 'choice',
+  choices: ['count', 'log', 'binary'],
+  default: 'count',
+  doc: 'Strength of an interaction: the number of baskets that held the item, log(1 + that number), or 1.',
+} as const;
+
+const popularity = {
+  by: {
+    kind: 'choice',
+    choices: ['users', 'events'],
+    default: 'users',
+    doc: 'Rank items by how many users have them, or by the summed strength of all events.',
+  },
+} as const satisfies ParameterTable;
+
+const itemKnn = {
+  similarity: {
+    kind: 'choice',
+    choices: ['cosine', 'bm25'],
+    default: 'bm25',
+    doc: 'Cosine of the item columns, or inner products of BM25-weighted columns (Robertson and Zaragoza, 2009).',
+  },
+  neighbours: { kind: 'integer', min: 1, max: 1000, default: 200, log: true, doc: 'Similar items kept per item.' },
+  k1: { kind: 'number', min: 0, max: 1000, default: 1.2, log: true, doc: 'BM25 saturation of repeated events.' },
+  b: { kind: 'number', min: 0, max: 1, default: 0.75, doc: 'BM25 normalisation by the length of a history.' },
+  weighting,
+} as const satisfies ParameterTable;
+
+const als = {
+  factors: { kind: 'integer', min: 8, max: 512, default: 64, log: true, doc: 'Length of a latent vector; kernels round it up to a multiple of 8 by zeros.' },
+  regularization: { kind: 'number', min: 1e-4, max: 1000, default: 10, log: true, doc: 'Weight λ of the squared norms.' },
+  alpha: { kind: 'number', min: 0.01, max: 1000, default: 1, log: true, doc: 'Confidence c = 1 + α·strength.' },
+  iterations: { kind: 'integer', min: 1, max: 200, default: 15, doc: 'Alternations over users and items.' },
+  conjugateGradientSteps: { kind: 'integer', min: 1, max: 32, default: 3, doc: 'Conjugate-gradient steps per row and alternation.' },
+  weighting,
+} as const satisfies ParameterTable;
+
+export const algorithms = {
+  popularity: { title: 'Popularity', parameters: popularity },
+  'item-knn': { title: 'Item-kNN', parameters: itemKnn },
+  als: { title: 'Implicit ALS', parameters: als },
+} as const satisfies Record<string, { title: string; parameters: ParameterTable }>;
+
+export type AlgorithmName = keyof typeof algorithms;
+export type ParametersOf<A extends AlgorithmName> = ValuesOf<(typeof algorithms)[A]['parameters']>;
+export const algorithmNames = Object.keys(algorithms) as AlgorithmName[];
