@@ -1,0 +1,269 @@
+/** One compute process as its parent sees it. */
+import { fork, type ChildProcess } from 'node:child_process';
+import { resolve } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { TradewindError } from '../../contracts/errors.ts';
+import { packError, unpackError, type FromProcess, type ToProcess } from './messages.ts';
+import type { ComputeTask, RunOptions } from './task.ts';
+
+export interface ComputeLogEntry {
+  /** `output`: a line that the process wrote. */
+  event: 'started' | 'output' | 'ended';
+  pid: number;
+  /** Of the task that runs in it, or ran last. */
+  label?: string;
+  stream?: 'stdout' | 'stderr';
+  text: string;
+}
+export type ComputeLog = (entry: ComputeLogEntry) => void;
+
+/**
+ * What of the environment a compute process gets. An allow-list, as tasks need no credentials and whatever runs native
+ * code on people's data should hold none.
+ */
+const passedVariables =
+  'PATH HOME USER TMPDIR TMP TEMP LANG LC_ALL TZ SystemRoot ' +
+  // What the execution providers of onnxruntime look at.
+  'LD_LIBRARY_PATH CUDA_VISIBLE_DEVICES CUDA_HOME CUDA_PATH NVIDIA_VISIBLE_DEVICES';
+
+function environment(): NodeJS.ProcessEnv {
+  const names = passedVariables.split(' ').filter((name) => process.env[name]);
+  return Object.fromEntries(names.map((name) => [name, process.env[name]]));
+}
+
+/** How long the last output of an ended process is waited for, where a process of its own holds its pipes open. */
+const lastWordsMilliseconds = 100;
+/** Lines of standard error that a report of a death may quote. */
+const quotedLines = 3;
+
+interface Ending {
+  code: number | null;
+  signal: NodeJS.Signals | null;
+  /** Why the pool ended it, or why it could not be started. */
+  reason?: string;
+}
+
+/** The task in hand. */
+interface Run {
+  task: ComputeTask<unknown>;
+  options: RunOptions;
+  accepted: boolean;
+  /** Its result or error has come; what happens to the process now is nothing to it. */
+  answered: boolean;
+  /** The last checkpoint's storing; they are stored one after another. */
+  stored: Promise<void>;
+  resolve: (value: unknown) => void;
+  reject: (error: unknown) => void;
+}
+
+/** The process ended before it took the task, so that the task may go to another one. */
+export class NotAccepted extends Error {}
+
+export class ComputeProcess {
+  readonly #child: ChildProcess;
+  readonly #log: ComputeLog;
+  readonly #lastErrors: string[] = [];
+  readonly #ready = Promise.withResolvers<void>();
+  readonly #ended = Promise.withResolvers<void>();
+  #label: string | undefined;
+  #run: Run | undefined;
+  #killedBecause: string | undefined;
+  #usable = true;
+
+  constructor(log: ComputeLog) {
+    this.#log = log;
+    const child = fork(fileURLToPath(new URL('./process.ts', import.meta.url)), [], {
+      // Not the parent's: an `--inspect` port cannot be opened twice.
+      execArgv: [],
+      env: environment(),
+      serialization: 'advanced',
+      // The fifth is the pipe whose end tells the process that this one is gone (`lifeline.ts`).
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc', 'pipe'],
+    });
+    this.#child = child;
+    child.on('message', (message: FromProcess) => this.#receive(message));
+    child.on('error', (error) => {
+      // Without a process id nothing was started, and no `exit` follows.
+      if (child.pid === undefined)
+        this.#finish({ code: null, signal: null, reason: `it could not be started: ${error.message}` });
+    });
+    child.on('exit', (code, signal) => {
+      const ending = { code, signal, reason: this.#killedBecause };
+      if (this.#run?.options.signal?.aborted) return this.#finish(ending);
+      // Its last messages and lines may still be on their way. `close` comes when the channel and both pipes are empty.
+      const timer = setTimeout(() => this.#finish(ending), lastWordsMilliseconds);
+      child.once('close', () => {
+        clearTimeout(timer);
+        this.#finish(ending);
+      });
+      return undefined;
+    });
+    child.stdio[4]?.on('error', () => {});
+    for (const stream of ['stdout', 'stderr'] as const) {
+      createInterface({ input: child[stream]! }).on('line', (text) => this.#output(stream, text));
+    }
+    // A process that dies before it is ready shows in the run that waits for it.
+    this.#ready.promise.catch(() => {});
+    if (child.pid !== undefined) log({ event: 'started', pid: child.pid, text: 'compute process started' });
+  }
+
+  get pid(): number | undefined {
+    return this.#child.pid;
+  }
+
+  /** False once it has ended, was killed or is in a state that nobody knows. */
+  get usable(): boolean {
+    return this.#usable && this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
+  /** Settles when the process is gone. */
+  get ended(): Promise<void> {
+    return this.#ended.promise;
+  }
+
+  kill(reason: string): void {
+    this.#usable = false;
+    this.#killedBecause ??= reason;
+    this.#child.kill('SIGKILL');
+  }
+
+  /**
+   * @throws NotAccepted when the process ended before it took the task.
+   * @throws the signal's reason, after the process is gone.
+   */
+  async run(task: ComputeTask<unknown>, options: RunOptions): Promise<unknown> {
+    options.signal?.throwIfAborted();
+    const { promise, resolve, reject } = Promise.withResolvers<unknown>();
+    const run: Run = { task, options, accepted: false, answered: false, stored: Promise.resolve(), resolve, reject };
+    this.#run = run;
+    this.#label = task.label;
+    const abort = () => this.kill('its task was cancelled');
+    options.signal?.addEventListener('abort', abort);
+    try {
+      this.#ready.promise.then(
+        () => this.#post({ kind: 'run', task, workDir: options.workDir }),
+        () => {},
+      );
+      return await promise;
+    } finally {
+      options.signal?.removeEventListener('abort', abort);
+      this.#run = undefined;
+    }
+  }
+
+  #post(message: ToProcess): void {
+    // An error means that the process is ending, which its `exit` event reports with the reason.
+    this.#child.send(message, undefined, undefined, () => {});
+  }
+
+  #receive(message: FromProcess): void {
+    const run = this.#run;
+    if (message.kind === 'ready') this.#ready.resolve();
+    if (!run) return;
+    switch (message.kind) {
+      case 'ready':
+        return;
+      case 'accepted':
+        run.accepted = true;
+        return;
+      case 'progress':
+        this.#progress(run, message);
+        return;
+      case 'checkpoint':
+        run.stored = run.stored.then(() => this.#store(run, message));
+        return;
+      case 'done':
+        run.answered = true;
+        // The caller removes the folder once it has the result: not while a checkpoint in it is still being stored.
+        void run.stored.then(() => run.resolve(message.value));
+        return;
+      case 'failed':
+        run.answered = true;
+        void run.stored.then(() => {
+          // After a complaint of its own a process is as good as new; after anything else threads or memory may be left.
+          if (!message.error.complaint) this.kill('a task failed in it for an unknown reason');
+          run.reject(unpackError(message.error));
+        });
+    }
+  }
+
+  #progress(run: Run, { fraction, note }: Extract<FromProcess, { kind: 'progress' }>): void {
+    try {
+      run.options.onProgress?.(fraction, note);
+    } catch (error) {
+      // The caller's own error goes to the caller; left alone it would end this process.
+      run.answered = true;
+      this.kill("its caller's onProgress failed");
+      run.reject(error);
+    }
+  }
+
+  async #store(run: Run, { number, file, step }: Extract<FromProcess, { kind: 'checkpoint' }>): Promise<void> {
+    if (this.#run !== run) return;
+    try {
+      await run.options.onCheckpoint?.(resolve(run.options.workDir, file), step);
+      this.#post({ kind: 'stored', number });
+    } catch (error) {
+      this.#post({ kind: 'stored', number, error: packError(error) });
+    }
+  }
+
+  #output(stream: 'stdout' | 'stderr', text: string): void {
+    if (stream === 'stderr' && text.trim() !== '') {
+      this.#lastErrors.push(text.trim());
+      if (this.#lastErrors.length > quotedLines) this.#lastErrors.shift();
+    }
+    this.#log({ event: 'output', pid: this.pid!, label: this.#label, stream, text });
+  }
+
+  #finish(ending: Ending): void {
+    this.#usable = false;
+    const error = this.#obituary(ending);
+    this.#ready.reject(error);
+    const run = this.#run;
+    if (run) {
+      if (run.options.signal?.aborted) run.reject(run.options.signal.reason);
+      else if (!run.answered)
+        run.reject(run.accepted || this.#killedBecause ? error : new NotAccepted(error.message, { cause: error }));
+    }
+    if (this.pid !== undefined) {
+      this.#log({
+        event: 'ended',
+        pid: this.pid,
+        label: this.#label,
+        text: `compute process ended: ${explain(ending)}`,
+      });
+    }
+    this.#ended.resolve();
+  }
+
+  #obituary(ending: Ending): TradewindError {
+    const quoted = this.#lastErrors.length > 0 ? `; it last wrote: ${this.#lastErrors.join(' / ').slice(0, 500)}` : '';
+    return died(this.#label, explain(ending) + quoted);
+  }
+}
+
+export function died(label: string | undefined, value: string): TradewindError {
+  return new TradewindError('COMPUTE_PROCESS_DIED', {
+    subject: `The compute process of "${label ?? 'no task'}"`,
+    rule: 'live until its task is done',
+    value,
+    remedy: 'Running it again goes on from its last checkpoint; if it dies again, give it more memory or read its log.',
+  });
+}
+
+const likelyReasons: Partial<Record<NodeJS.Signals, string>> = {
+  SIGKILL: 'killed from outside, or out of memory',
+  SIGABRT: 'aborted by native code or because the JavaScript heap was full',
+  SIGSEGV: 'a fault in native code',
+  SIGBUS: 'a fault in native code, or a file that shrank while it was mapped',
+  SIGILL: 'an instruction that this processor lacks',
+  SIGTERM: 'asked to end from outside',
+};
+
+function explain({ code, signal, reason }: Ending): string {
+  if (reason !== undefined) return reason;
+  if (signal) return `${signal} (${likelyReasons[signal] ?? 'a signal from outside'})`;
+  return `exit code ${code} (the task or a library called process.exit, or threw outside its task)`;
+}
