@@ -2,7 +2,7 @@
 import type { AlgorithmName } from './algorithms.ts';
 import type { BlobRef, Evaluation, Lane } from './artifacts.ts';
 import type { Stage } from './names.ts';
-import type { ParameterValues, SearchSpace } from './parameters.ts';
+import type { ParameterValues } from './parameters.ts';
 import type { PipelineSpec } from './spec.ts';
 
 export interface LifecycleInput {
@@ -132,16 +132,14 @@ export interface Objective {
 }
 
 export interface SuggestRequest {
+  candidate: PipelineSpec['candidates'][number];
   sampler: PipelineSpec['tuning']['sampler'];
-  space: SearchSpace;
   seed: number;
-  /** Index of the trial within its space. */
+  /** Index of the trial within its candidate. */
   index: number;
-  /** Finished trials that it may look at (law 8: exactly those before index − W). */
-  history: { parameters: ParameterValues; value: number }[];
 }
 export interface SuggestResult {
-  /** `null` when the sampler has run out of points (grid). */
+  /** Complete, fixed ones and defaults included; `null` when the sampler has run out of points (grid). */
   parameters: ParameterValues | null;
 }
 
@@ -197,14 +195,11 @@ export interface CompareRequest {
   /** Value of the chosen candidate on the test period. */
   value: number;
   minimumGain: number;
-  /** The packaged challenger, to recognise that it is the champion already. */
-  artifactDigest: string;
 }
 export interface CompareResult extends StageTiming {
   champion: { version: number; value: number; artifactDigest: string } | null;
   /** True when the challenger may be deployed. */
   better: boolean;
-  sameArtifact: boolean;
   reason: string;
 }
 
@@ -215,6 +210,8 @@ export interface PackageRequest {
   seed: number;
   state: BlobRef;
   part: SplitPart;
+  /** The items table of ingest, for titles in answers. */
+  items?: BlobRef;
   specDigest: string;
   dataDigest: string;
 }
@@ -248,6 +245,7 @@ export interface ReleaseInput {
   reason: string;
   approval: 'automatic' | 'manual';
   deployment: PipelineSpec['deployment'];
+  expectedChampion: number | null;
   links?: Links;
   dataset: string;
 }
@@ -268,6 +266,8 @@ export interface DeploymentInput {
   artifactDigest: string;
   reason: string;
   deployment: PipelineSpec['deployment'];
+  /** Champion that the version was compared with; when another one stands there by then, the version gives way. */
+  expectedChampion: number | null;
   links?: Links;
   dataset: string;
 }
@@ -309,6 +309,58 @@ export interface LifecycleResult {
   milliseconds: number;
 }
 
+export interface ProveRequest {
+  artifactDigest: string;
+  model: string;
+  version: number;
+}
+export interface ProveResult {
+  milliseconds: number;
+  /** Users of the artifact's own histories that were asked for. */
+  users: number;
+}
+export interface PointChampionRequest {
+  model: string;
+  version: number;
+  artifactDigest: string;
+  expectedChampion: number | null;
+  changedBy: string;
+  reason: string;
+}
+export interface PointChampionResult {
+  /** `superseded`: another version than the expected one is champion by now. */
+  state: 'moved' | 'already' | 'superseded';
+  previousVersion: number | null;
+  champion: number;
+}
+export interface RestoreChampionRequest {
+  model: string;
+  /** The version that failed. */
+  version: number;
+  previousVersion: number | null;
+  changedBy: string;
+  reason: string;
+}
+export interface AwaitServedRequest {
+  model: string;
+  version: number;
+}
+export interface AwaitServedResult {
+  url: string;
+  milliseconds: number;
+}
+export interface PerformanceTestRequest {
+  model: string;
+  version: number;
+  artifactDigest: string;
+  gates: PipelineSpec['deployment']['performanceTest'];
+  seed: number;
+}
+export interface WriteReportRequest {
+  workflowId: string;
+  report: unknown;
+}
+
 // ---- study -------------------------------------------------------------------------------------------------------
 
 export interface StudyInput {
@@ -320,6 +372,14 @@ export interface StudyInput {
   candidates: PipelineSpec['candidates'];
   tuning: PipelineSpec['tuning'];
   compute: PipelineSpec['compute'];
+}
+export interface StudyPlanRequest {
+  candidates: PipelineSpec['candidates'];
+  trials: number;
+}
+export interface StudyPlan {
+  /** In the order they start. */
+  trials: { candidate: number; indexInCandidate: number }[];
 }
 export interface StudyResult {
   /** The best trial of each candidate, in the spec's order. */

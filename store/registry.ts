@@ -120,4 +120,9 @@ export class ModelRegistry {
       seen === undefined ? { ifNoneMatch: '*' } : { ifMatch: seen },
     );
   }
+
+  /** Takes an alias away, provided that it still stands as the caller saw it. */
+  async removeAlias(model: string, alias: Alias, seen: string): Promise<'removed' | 'conflict'> {
+    return this.#store.remove(objectKeys.alias(model, alias), seen);
+  }
 }

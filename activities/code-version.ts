@@ -1,0 +1,41 @@
+/** The code's share of a step's key: a digest over the sources of the rooms that a step runs. */
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export type Room = 'compute' | 'contracts' | 'data' | 'models' | 'evaluation' | 'activities';
+
+const root = fileURLToPath(new URL('../', import.meta.url));
+const digests = new Map<string, string>();
+
+/**
+ * A change in a room makes the steps that run it new; a change elsewhere does not. `contracts` counts where named; the
+ * task that a step runs always does.
+ */
+export function codeVersion(rooms: readonly Room[], task?: string): string {
+  const key = [...rooms, task ?? ''].join(' ');
+  let digest = digests.get(key);
+  if (digest === undefined) {
+    const hash = createHash('sha256');
+    for (const room of [...rooms].sort()) for (const path of sources(join(root, room))) addFile(hash, path);
+    if (task !== undefined) addFile(hash, join(root, 'activities', 'tasks', task));
+    digest = hash.digest('hex');
+    digests.set(key, digest);
+  }
+  return digest;
+}
+
+function addFile(hash: ReturnType<typeof createHash>, path: string): void {
+  hash.update(`${relative(root, path)}\0`);
+  hash.update(readFileSync(path));
+  hash.update('\0');
+}
+
+function sources(folder: string): string[] {
+  return readdirSync(folder, { withFileTypes: true, recursive: true })
+    .filter((entry) => entry.isFile() && /\.(ts|js)$/.test(entry.name))
+    .map((entry) => join(entry.parentPath, entry.name))
+    .filter((path) => !path.includes(`${join(root, 'data', 'samples')}`))
+    .sort();
+}

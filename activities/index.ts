@@ -1,0 +1,17 @@
+/** All activities of all queues: thin adapters from a workflow's request to the library rooms. */
+import { dataActivities } from './data.ts';
+import type { Dependencies } from './dependencies.ts';
+import { modelActivities } from './models.ts';
+import { releaseActivities } from './release.ts';
+import { studyActivities } from './study.ts';
+
+export function createActivities(deps: Dependencies) {
+  return {
+    ...dataActivities(deps),
+    ...studyActivities(deps),
+    ...modelActivities(deps),
+    ...releaseActivities(deps),
+  };
+}
+
+export type Activities = ReturnType<typeof createActivities>;

@@ -1,0 +1,303 @@
+/** Model stages: trial, train, evaluate, the champion's judgement, package. */
+import { readFile, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { Artifact } from '../contracts/artifacts.ts';
+import { artifactSchema } from '../contracts/artifacts.ts';
+import { canonicalJson, sha256 } from '../contracts/canonical.ts';
+import type {
+  CompareRequest,
+  CompareResult,
+  EvaluateRequest,
+  EvaluateResult,
+  PackageRequest,
+  PackageResult,
+  SplitPart,
+  TrainRequest,
+  TrainResult,
+  TrialRequest,
+  TrialResult,
+} from '../contracts/lifecycle.ts';
+import { TradewindError } from '../contracts/errors.ts';
+import { codeVersion } from './code-version.ts';
+import type { Dependencies } from './dependencies.ts';
+import { lastCheckpoint, runTask } from './run-task.ts';
+import { cached } from './step-cache.ts';
+import type { ExportInput, ExportOutput, ProveInput } from './tasks/graphs.ts';
+import type { FitInput, JudgeInput, Judgement } from './tasks/models.ts';
+
+const fitRooms = ['compute', 'data', 'models'] as const;
+const judgeRooms = ['compute', 'data', 'models', 'evaluation'] as const;
+const graphFile = 'model.onnx';
+const catalogueFile = 'catalogue.ndjson';
+
+export function modelActivities(deps: Dependencies) {
+  const { store, registry, computedOn, cores } = deps;
+
+  async function filesOf(part: SplitPart): Promise<{ train: string; heldOut: string }> {
+    const [train, heldOut] = await Promise.all([store.fetch(part.train), store.fetch(part.heldOut)]);
+    return { train, heldOut };
+  }
+
+  /** Runs `work` with the step's last checkpoint, if an earlier try left one. */
+  async function resuming<R>(checkpointKey: string, work: (resume: string | undefined) => Promise<R>): Promise<R> {
+    const resume = await lastCheckpoint(deps, checkpointKey);
+    try {
+      return await work(resume);
+    } finally {
+      if (resume !== undefined) await rm(dirname(resume), { recursive: true, force: true });
+    }
+  }
+
+  return {
+    async trial(request: TrialRequest): Promise<TrialResult> {
+      const { algorithm, parameters, seed, part, objective, threads } = request;
+      const key = {
+        stage: 'trial',
+        code: codeVersion(judgeRooms, 'models.ts'),
+        inputs: { algorithm, parameters, seed, train: part.train.digest, heldOut: part.heldOut.digest, objective },
+        computedOn,
+      };
+      return cached(store, key, async (digest) => {
+        const files = await filesOf(part);
+        return resuming(digest, (resume) =>
+          runTask<FitInput & JudgeInput, Judgement, Judgement>(
+            deps,
+            {
+              file: 'models.ts',
+              name: 'trial',
+              input: { algorithm, parameters, seed, objective, ...files, resume },
+              threads,
+              label: `${algorithm} trial`,
+              checkpointKey: digest,
+            },
+            async (output) => output,
+          ),
+        );
+      });
+    },
+
+    async train(request: TrainRequest): Promise<TrainResult> {
+      const { algorithm, parameters, seed, part } = request;
+      const key = {
+        stage: 'train',
+        code: codeVersion(fitRooms, 'models.ts'),
+        inputs: { algorithm, parameters, seed, train: part.train.digest },
+        computedOn,
+      };
+      return cached(store, key, async (digest) => {
+        const train = await store.fetch(part.train);
+        return resuming(digest, (resume) =>
+          runTask<FitInput, object, { state: TrainResult['state'] }>(
+            deps,
+            {
+              file: 'models.ts',
+              name: 'train',
+              input: { algorithm, parameters, seed, train, resume },
+              threads: cores,
+              label: `${algorithm} training`,
+              checkpointKey: digest,
+            },
+            async (_, workDir) => ({
+              state: await store.putFile(join(workDir, 'state.safetensors'), `${algorithm}.safetensors`),
+            }),
+          ),
+        );
+      });
+    },
+
+    async evaluate(request: EvaluateRequest): Promise<EvaluateResult> {
+      const { algorithm, state, part, objective } = request;
+      const key = {
+        stage: 'evaluate',
+        code: codeVersion(judgeRooms, 'models.ts'),
+        inputs: { algorithm, state: state.digest, train: part.train.digest, heldOut: part.heldOut.digest, objective },
+        computedOn,
+      };
+      return cached(store, key, async () => {
+        const [files, statePath] = await Promise.all([filesOf(part), store.fetch(state)]);
+        return runTask<JudgeInput & { algorithm: string; state: string }, Judgement, Judgement>(
+          deps,
+          {
+            file: 'models.ts',
+            name: 'evaluate',
+            input: { algorithm, state: statePath, ...files, objective, seed: 0 },
+            threads: 1,
+            label: `${algorithm} evaluation`,
+          },
+          async (output) => output,
+        );
+      });
+    },
+
+    /** Judges the champion's own graph on the challenger's rows; the verdict is by the objective alone. */
+    async judgeChampion(request: CompareRequest): Promise<CompareResult> {
+      const started = performance.now();
+      const { model, part, objective, value, minimumGain } = request;
+      const metric = `${objective.metric}@${objective.k}`;
+      const alias = await registry.alias(model, 'champion');
+      if (alias === undefined) {
+        return {
+          champion: null,
+          better: true,
+          reason: `first version of ${model}: ${metric} ${value.toFixed(4)}`,
+          cached: false,
+          milliseconds: Math.round(performance.now() - started),
+        };
+      }
+      const { version, artifactDigest } = alias.record;
+      const { artifact } = await registry.version(model, version);
+      const graph = fileOf(artifact, 'graph');
+      const histories = fileOf(artifact, 'histories');
+      const key = {
+        stage: 'compare',
+        code: codeVersion(['compute', 'data', 'evaluation'], 'graphs.ts'),
+        inputs: { graph: graph.digest, train: part.train.digest, heldOut: part.heldOut.digest, objective },
+        computedOn,
+      };
+      const judged = await cached(store, key, async () => {
+        const [files, graphPath, historiesPath] = await Promise.all([
+          filesOf(part),
+          store.fetch(graph),
+          store.fetch(histories),
+        ]);
+        return runTask<JudgeInput & { graph: string; histories: string }, Judgement, Judgement>(
+          deps,
+          {
+            file: 'graphs.ts',
+            name: 'judgeGraph',
+            input: { ...files, graph: graphPath, histories: historiesPath, objective, seed: 0 },
+            threads: cores,
+            label: `champion ${model} v${version}`,
+          },
+          async (output) => output,
+        );
+      });
+      const gain = value - judged.value;
+      const better = gain > minimumGain;
+      const needed = minimumGain > 0 ? ` by more than ${minimumGain}` : '';
+      return {
+        champion: { version, value: judged.value, artifactDigest },
+        better,
+        reason:
+          `${metric} ${value.toFixed(4)} ` +
+          (better ? 'beats' : 'does not beat') +
+          ` champion v${version}, ${judged.value.toFixed(4)} on the same rows${needed}`,
+        cached: judged.cached,
+        milliseconds: Math.round(performance.now() - started),
+      };
+    },
+
+    async packageModel(request: PackageRequest): Promise<PackageResult> {
+      const { model, algorithm, parameters, seed, state, part, items, specDigest, dataDigest } = request;
+      const key = {
+        stage: 'package',
+        code: codeVersion(['compute', 'contracts', 'data', 'models'], 'graphs.ts'),
+        inputs: { model, algorithm, parameters, seed, state: state.digest, train: part.train.digest, items: items?.digest, specDigest, dataDigest },
+        computedOn,
+      };
+      return cached(store, key, async () => {
+        const [files, statePath, itemsPath] = await Promise.all([
+          filesOf(part),
+          store.fetch(state),
+          items === undefined ? undefined : store.fetch(items),
+        ]);
+        const lineage: Artifact['lineage'] = {
+          specDigest,
+          codeVersion: codeVersion(fitRooms, 'models.ts'),
+          dataDigest,
+          computedOn,
+          runtime: { onnxruntime: await versionOf('onnxruntime-node'), node: process.versions.node.split('.')[0] },
+        };
+        const metadata = {
+          'tradewind.model': model,
+          'tradewind.algorithm': algorithm,
+          'tradewind.parameters': canonicalJson(parameters),
+          'tradewind.seed': String(seed),
+          'tradewind.spec': specDigest,
+          'tradewind.data': dataDigest,
+          'tradewind.code': lineage.codeVersion,
+        };
+        return runTask<ExportInput, ExportOutput, Omit<PackageResult, 'cached' | 'milliseconds'>>(
+          deps,
+          {
+            file: 'graphs.ts',
+            name: 'exportModel',
+            input: { algorithm, state: statePath, ...files, items: itemsPath, metadata, seed },
+            threads: cores,
+            label: `${algorithm} export`,
+          },
+          async (output, workDir) => {
+            const [graph, catalogue] = await Promise.all([
+              store.putFile(join(workDir, graphFile), graphFile),
+              store.putFile(join(workDir, catalogueFile), catalogueFile),
+            ]);
+            const artifact = artifactSchema.parse({
+              format: 'tradewind-artifact/1',
+              model,
+              task: 'recommend',
+              algorithm,
+              parameters,
+              seed,
+              files: [
+                { ...graph, role: 'graph' },
+                { ...catalogue, role: 'catalogue' },
+                { ...part.train, name: 'histories.safetensors', role: 'histories' },
+                { ...state, role: 'state' },
+              ],
+              signature: output.signature,
+              catalogue: { items: output.items, users: output.users },
+              lineage,
+            } satisfies Artifact);
+            return {
+              artifact: await store.putBytes(canonicalJson(artifact), 'artifact.json'),
+              graph,
+              verified: output.verified,
+            };
+          },
+        );
+      });
+    },
+
+    /** Loads and asks a registered version in a compute process of its own. */
+    async proveArtifact({ model, version, artifactDigest }: { model: string; version: number; artifactDigest: string }) {
+      const started = performance.now();
+      const manifest = await registry.version(model, version);
+      const { artifact } = manifest;
+      if (manifest.artifactDigest !== artifactDigest || sha256(canonicalJson(artifact)) !== artifactDigest) {
+        throw corrupt(model, version, artifactDigest);
+      }
+      const [graph, catalogue, histories] = await Promise.all(
+        (['graph', 'catalogue', 'histories'] as const).map((role) => store.fetch(fileOf(artifact, role))),
+      );
+      return runTask<ProveInput, { users: number }, { users: number; milliseconds: number }>(
+        deps,
+        {
+          file: 'graphs.ts',
+          name: 'prove',
+          input: { graph, catalogue, histories },
+          threads: 1,
+          label: `${model} v${version} proof`,
+        },
+        async ({ users }) => ({ users, milliseconds: Math.round(performance.now() - started) }),
+      );
+    },
+  };
+}
+
+export function fileOf(artifact: Artifact, role: Artifact['files'][number]['role']) {
+  const { digest, bytes, name } = artifact.files.find((file) => file.role === role)!;
+  return { digest, bytes, name };
+}
+
+function corrupt(model: string, version: number, digest: string): TradewindError {
+  return new TradewindError('ARTIFACT_CORRUPT', {
+    subject: `The manifest of ${model} v${version}`,
+    rule: `describe the artifact ${digest}`,
+    remedy: 'Somebody changed the manifest in the bucket; restore its earlier version.',
+  });
+}
+
+async function versionOf(library: string): Promise<string> {
+  const text = await readFile(new URL(`../node_modules/${library}/package.json`, import.meta.url), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
+}

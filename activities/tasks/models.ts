@@ -1,0 +1,113 @@
+/** Training, judging and exporting recommenders, in a compute process. Files in, files out, metrics back. */
+import { join } from 'node:path';
+import { readArrays, writeArrays } from '../../compute/arrays/safetensors.ts';
+import type { TaskContext } from '../../compute/pool/task.ts';
+import type { AlgorithmName } from '../../contracts/algorithms.ts';
+import type { Evaluation } from '../../contracts/artifacts.ts';
+import { TradewindError } from '../../contracts/errors.ts';
+import type { Objective } from '../../contracts/lifecycle.ts';
+import type { ParameterValues } from '../../contracts/parameters.ts';
+import { readHeldOut, readInteractions } from '../../data/interactions.ts';
+import { evaluateRecommender } from '../../evaluation/evaluate.ts';
+import type { FitContext, FittedRecommender } from '../../models/estimator.ts';
+import { estimatorOf } from '../../models/registry.ts';
+
+export interface FitInput {
+  algorithm: AlgorithmName;
+  parameters: ParameterValues;
+  seed: number;
+  /** Path of the training part. */
+  train: string;
+  /** Path of a checkpoint to go on from. */
+  resume?: string;
+}
+
+export interface JudgeInput {
+  train: string;
+  heldOut: string;
+  objective: Objective;
+  seed: number;
+}
+
+export interface Judgement {
+  value: number;
+  evaluation: Evaluation;
+}
+
+/** Name of the state file that `train` leaves in its folder. */
+export const stateFile = 'state.safetensors';
+
+async function fit(input: FitInput, context: TaskContext, share: number): Promise<FittedRecommender> {
+  const train = await readInteractions(input.train);
+  const fitContext: FitContext = {
+    seed: input.seed,
+    threads: context.threads,
+    progress: (fraction, note) => context.progress(fraction * share, note),
+    ...(input.resume === undefined ? {} : { resume: await readArrays(input.resume) }),
+    checkpoint: async (state, step) => {
+      const file = join(context.workDir, `checkpoint-${step}.safetensors`);
+      await writeArrays(file, state);
+      await context.checkpoint(file, step);
+    },
+  };
+  return estimatorOf(input.algorithm).fit(train, input.parameters as never, fitContext);
+}
+
+async function judge(model: FittedRecommender, input: JudgeInput): Promise<Judgement> {
+  const [train, heldOut] = await Promise.all([readInteractions(input.train), readHeldOut(input.heldOut)]);
+  const { objective } = input;
+  const { evaluation } = await evaluateRecommender(model, train, heldOut, {
+    k: objective.k,
+    metric: objective.metric,
+    seed: input.seed,
+  });
+  return { value: valueOf(evaluation, objective), evaluation };
+}
+
+export function valueOf(evaluation: Evaluation, objective: Objective): number {
+  const name = `${objective.metric}@${objective.k}`;
+  const value = evaluation[objective.lane].metrics[name];
+  if (value === undefined || !Number.isFinite(value)) {
+    throw new TradewindError('SPLIT_EMPTY', {
+      subject: `The judged period in the ${objective.lane} lane`,
+      rule: `give a value of ${name}`,
+      value: `${evaluation[objective.lane].users} users`,
+      remedy: 'Move the cut-offs of "split" so that users of the training period come back after them.',
+    });
+  }
+  return value;
+}
+
+/** Fits and judges; leaves nothing behind. */
+export async function trial(input: FitInput & JudgeInput, context: TaskContext): Promise<Judgement> {
+  const model = await fit(input, context, 0.8);
+  try {
+    context.progress(0.8, 'judging');
+    return await judge(model, input);
+  } finally {
+    await model.close();
+  }
+}
+
+/** Fits and leaves the state in `stateFile`. */
+export async function train(input: FitInput, context: TaskContext): Promise<Record<string, never>> {
+  const model = await fit(input, context, 0.95);
+  try {
+    await writeArrays(join(context.workDir, stateFile), model.state());
+    return {};
+  } finally {
+    await model.close();
+  }
+}
+
+export async function evaluate(
+  input: JudgeInput & { algorithm: AlgorithmName; state: string },
+  context: TaskContext,
+): Promise<Judgement> {
+  const model = await estimatorOf(input.algorithm).load(await readArrays(input.state), { threads: context.threads });
+  try {
+    return await judge(model, input);
+  } finally {
+    await model.close();
+  }
+}

@@ -1,0 +1,164 @@
+/**
+ * What a run shows while it runs: a stage table in Markdown as the workflow's current details, and the same as a
+ * query's answer. The terminal draws the query's answer, the Web UI the Markdown.
+ */
+import { setCurrentDetails } from '@temporalio/workflow';
+import type { CandidateResult, LifecycleProgress, Links, StageReport, StageTiming, TrialReport } from '../contracts/lifecycle.ts';
+import { stages, type Stage } from '../contracts/names.ts';
+import { markStage } from './attributes.ts';
+
+const icons: Record<StageReport['state'], string> = {
+  waiting: '·',
+  running: '⏳',
+  done: '✅',
+  skipped: '⏭️',
+  failed: '❌',
+};
+
+export class Board {
+  readonly progress: LifecycleProgress;
+  readonly #links: Links | undefined;
+  readonly #objective: string;
+
+  constructor(subject: { model: string; dataset: string; seed: number }, objective: string, links: Links | undefined) {
+    this.progress = {
+      ...subject,
+      stages: stages.map((stage) => ({ stage, state: 'waiting' })),
+      trials: { total: 0, done: 0, failed: 0, latest: [] },
+      candidates: [],
+    };
+    this.#objective = objective;
+    this.#links = links;
+    this.#show();
+  }
+
+  /** Runs one stage: the table tells when it began, how it ended, how long it took, and what it found. */
+  async during<T>(stage: Stage, work: () => Promise<T>, note: (result: T) => string): Promise<T> {
+    const report = this.#report(stage);
+    const started = Date.now();
+    report.state = 'running';
+    report.startedAt = new Date(started).toISOString();
+    markStage(stage);
+    this.#show();
+    try {
+      const result = await work();
+      report.state = 'done';
+      report.milliseconds = Date.now() - started;
+      report.note = note(result);
+      const cached = cachedOf(result);
+      if (cached !== undefined) report.cached = cached;
+      return result;
+    } catch (error) {
+      report.state = 'failed';
+      report.milliseconds = Date.now() - started;
+      throw error;
+    } finally {
+      this.#show();
+    }
+  }
+
+  skip(stage: Stage, note: string): void {
+    Object.assign(this.#report(stage), { state: 'skipped', note });
+    this.#show();
+  }
+
+  note(stage: Stage, note: string): void {
+    this.#report(stage).note = note;
+    this.#show();
+  }
+
+  /** @param trials - the study's own progress, as its child workflow signals it */
+  trials(trials: LifecycleProgress['trials']): void {
+    this.progress.trials = trials;
+    const { done, failed, total, best } = trials;
+    const found = best?.value === undefined ? '' : `, best ${best.value.toFixed(4)} by ${best.algorithm}`;
+    this.note('tune', `${done + failed} of ${total} trials${found}`);
+  }
+
+  candidates(candidates: CandidateResult[]): void {
+    this.progress.candidates = candidates;
+    this.#show();
+  }
+
+  outcome(outcome: NonNullable<LifecycleProgress['outcome']>): void {
+    this.progress.outcome = outcome;
+    this.progress.version = outcome.version;
+    this.#show();
+  }
+
+  #report(stage: Stage): StageReport {
+    return this.progress.stages.find((report) => report.stage === stage)!;
+  }
+
+  #show(): void {
+    setCurrentDetails(this.markdown());
+  }
+
+  markdown(): string {
+    const { model, dataset, seed, stages: reports, candidates, outcome } = this.progress;
+    const lines = [`**${model}** on \`${dataset}\`, seed ${seed}`, '', '| stage | | time | |', '|---|---|--:|---|'];
+    for (const { stage, state, milliseconds, cached, note } of reports) {
+      const time = milliseconds === undefined ? '' : cached ? 'cached' : duration(milliseconds);
+      lines.push(`| ${stage} | ${icons[state]} | ${time} | ${escape(note ?? '')} |`);
+    }
+    if (candidates.length > 0) {
+      lines.push('', `| candidate | tuning ${this.#objective} | discovery | repeat | |`, '|---|--:|--:|--:|---|');
+      for (const c of candidates) lines.push(candidateRow(c, this.#objective));
+    }
+    if (outcome) lines.push('', `**${outcomeTitle(outcome.kind)}**: ${escape(outcome.reason)}`);
+    const links = this.#linkLine();
+    if (links) lines.push('', links);
+    return lines.join('\n');
+  }
+
+  #linkLine(): string | undefined {
+    const { webUi, namespace, api } = this.#links ?? {};
+    const parts: string[] = [];
+    if (webUi && namespace) {
+      const query = encodeURIComponent(`TradewindModel = "${this.progress.model}"`);
+      parts.push(`[all runs of ${this.progress.model}](${webUi}/namespaces/${namespace}/workflows?query=${query})`);
+    }
+    if (api) parts.push(`API: ${api}/v1/recommendations/{user}`);
+    return parts.length > 0 ? parts.join(' · ') : undefined;
+  }
+}
+
+function candidateRow(c: CandidateResult, objective: string): string {
+  const of = (lane: 'discovery' | 'repeat') => number(c.evaluation?.[lane].metrics[objective]);
+  return `| ${c.algorithm} ${settings(c)} | ${number(c.validation)} | ${of('discovery')} | ${of('repeat')} | ${c.chosen ? '🏆' : ''} |`;
+}
+
+function settings({ parameters }: Pick<TrialReport, 'parameters'>): string {
+  const text = Object.entries(parameters)
+    .map(([name, value]) => `${name}=${value}`)
+    .join(' ');
+  return text === '' ? '' : `<br/>\`${text}\``;
+}
+
+function number(value: number | undefined): string {
+  return value === undefined ? '' : value.toFixed(4);
+}
+
+function outcomeTitle(kind: NonNullable<LifecycleProgress['outcome']>['kind']): string {
+  return { deployed: 'Deployed', unchanged: 'Unchanged', registered: 'Registered only', 'awaiting-approval': 'Waits for approval' }[kind];
+}
+
+export function duration(milliseconds: number): string {
+  if (milliseconds < 1000) return `${Math.round(milliseconds)} ms`;
+  if (milliseconds < 60_000) return `${(milliseconds / 1000).toFixed(1)} s`;
+  return `${Math.floor(milliseconds / 60_000)} min ${Math.round((milliseconds % 60_000) / 1000)} s`;
+}
+
+function escape(text: string): string {
+  return text.replaceAll('|', '\\|').replaceAll('\n', ' ');
+}
+
+function cachedOf(result: unknown): boolean | undefined {
+  if (Array.isArray(result)) {
+    const parts = result.map(cachedOf).filter((c) => c !== undefined);
+    return parts.length > 0 ? parts.every(Boolean) : undefined;
+  }
+  return typeof result === 'object' && result !== null && 'cached' in result
+    ? (result as StageTiming).cached
+    : undefined;
+}

@@ -1,0 +1,333 @@
+/** `modelLifecycle`: from a pipeline spec to a registered, and where it is better a served, version. */
+import {
+  ApplicationFailure,
+  executeChild,
+  ParentClosePolicy,
+  setHandler,
+  startChild,
+  workflowInfo,
+  WorkflowIdReusePolicy,
+} from '@temporalio/workflow';
+import { algorithms } from '../contracts/algorithms.ts';
+import type {
+  CandidateResult,
+  LifecycleInput,
+  LifecycleResult,
+  Outcome,
+  PerformanceReport,
+  ReleaseInput,
+  ReleaseResult,
+  StudyResult,
+} from '../contracts/lifecycle.ts';
+import { workflowIds } from '../contracts/names.ts';
+import { markSubject, markVersion } from './attributes.ts';
+import { Board } from './board.ts';
+import { progressQuery, trialsSignal } from './messages.ts';
+import { computeOn, computeOnCpu, doQuickly } from './options.ts';
+import { releaseModel } from './release-model.ts';
+import { tuneModel } from './tune-model.ts';
+
+export async function modelLifecycle(input: LifecycleInput): Promise<LifecycleResult> {
+  const { spec, specDigest, links } = input;
+  const { model, seed, objective } = spec;
+  const started = Date.now();
+  const { workflowId, runId } = workflowInfo();
+  const metric = `${objective.metric}@${objective.k}`;
+  const dataset = spec.data.name;
+  markSubject({ model, dataset });
+  const board = new Board({ model, dataset, seed }, metric, links);
+  setHandler(progressQuery, () => board.progress);
+  setHandler(trialsSignal, (trials) => board.trials(trials));
+
+  const ingested = await board.during(
+    'ingest',
+    () => computeOnCpu('ingest', `read ${dataset}`, { data: spec.data }),
+    (r) => `${count(r.rows)} rows${r.itemRows > 0 ? `, ${count(r.itemRows)} items described` : ''}`,
+  );
+  await board.during(
+    'validate',
+    () =>
+      computeOnCpu('validate', 'check the rules of the spec', {
+        interactions: ingested.interactions,
+        rules: spec.validation,
+      }),
+    (r) => `${count(r.users)} users, ${count(r.items)} items, ${r.firstDay} to ${r.lastDay}${warned(r.warnings)}`,
+  );
+  const cleaned = await board.during(
+    'clean',
+    () =>
+      computeOnCpu('clean', 'drop what is no purchase', {
+        interactions: ingested.interactions,
+        preparation: spec.preparation,
+      }),
+    (r) => `${count(r.rows)} rows kept${droppedNote(r.dropped)}`,
+  );
+  const parts = await board.during(
+    'split',
+    () =>
+      computeOnCpu('split', `train before ${spec.split.testFrom}, judge after`, {
+        interactions: cleaned.interactions,
+        preparation: spec.preparation,
+        split: spec.split,
+      }),
+    (r) => `${count(r.final.interactions)} user-item pairs, ${count(r.final.judgedUsers)} users judged`,
+  );
+
+  const study = await board.during(
+    'tune',
+    () =>
+      executeChild(tuneModel, {
+        workflowId: workflowIds.study(workflowId),
+        args: [
+          {
+            model,
+            dataset,
+            seed,
+            part: parts.tuning,
+            objective,
+            candidates: withBaseline(spec.candidates),
+            tuning: spec.tuning,
+            compute: spec.compute,
+          },
+        ],
+        staticSummary: `${model}: ${spec.tuning.trials} trials for ${metric}`,
+        workflowRunTimeout: `${spec.tuning.timeoutMinutes} minutes`,
+        // Two lifecycles never share an id, so a study of this id can only be this run's own.
+        workflowIdReusePolicy: WorkflowIdReusePolicy.REJECT_DUPLICATE,
+      }),
+    (r) => studyNote(r, metric),
+  );
+
+  const results: CandidateResult[] = study.best.map((trial) => ({
+    algorithm: trial.algorithm,
+    parameters: trial.parameters,
+    validation: trial.value,
+  }));
+  let fellBack = false;
+  const trained = await board.during(
+    'train',
+    () =>
+      Promise.all(
+        results.map((candidate) =>
+          computeOn(
+            spec.compute,
+            'train',
+            `train ${algorithms[candidate.algorithm].title} on everything before ${spec.split.testFrom}`,
+            { algorithm: candidate.algorithm, parameters: candidate.parameters, seed, part: parts.final },
+            () => (fellBack = true),
+          ),
+        ),
+      ),
+    (r) =>
+      `${r.length} candidates${fellBack ? `; no GPU worker within ${spec.compute.gpuWaitSeconds} s: on CPU` : ''}`,
+  );
+  const judged = await board.during(
+    'evaluate',
+    () =>
+      Promise.all(
+        trained.map(({ state }, i) =>
+          computeOnCpu('evaluate', `judge ${algorithms[results[i].algorithm].title} in both lanes`, {
+            algorithm: results[i].algorithm,
+            state,
+            part: parts.final,
+            objective,
+          }),
+        ),
+      ),
+    (r) => `${count(r[0].evaluation[objective.lane].users)} users in ${objective.lane}`,
+  );
+  for (const [i, candidate] of results.entries()) {
+    candidate.state = trained[i].state;
+    candidate.evaluation = judged[i].evaluation;
+  }
+  // By the validation period alone: the test period only reports (law 5).
+  const best = results.reduce((a, b) => ((b.validation ?? -1) > (a.validation ?? -1) ? b : a));
+  best.chosen = true;
+  board.candidates(results);
+  const value = best.evaluation![objective.lane].metrics[metric];
+  const popularity = results.find((c) => c.algorithm === 'popularity')?.evaluation?.[objective.lane].metrics[metric];
+
+  const comparison = await board.during(
+    'compare',
+    () =>
+      computeOnCpu('judgeChampion', 'judge the champion on the same rows', {
+        model,
+        part: parts.final,
+        objective,
+        value,
+        minimumGain: spec.gates.minimumGain,
+      }),
+    (r) => r.reason,
+  );
+  const packaged = await board.during(
+    'package',
+    () =>
+      computeOnCpu('packageModel', 'one ONNX graph, checked against the model', {
+        model,
+        algorithm: best.algorithm,
+        parameters: best.parameters,
+        seed,
+        state: best.state!,
+        part: parts.final,
+        items: ingested.items,
+        specDigest,
+        dataDigest: ingested.dataDigest,
+      }),
+    (r) => `${megabytes(r.graph.bytes)} ONNX, equal on ${count(r.verified.users)} users`,
+  );
+  const registered = await board.during(
+    'register',
+    () =>
+      doQuickly('register', `artifact ${packaged.artifact.digest.slice(0, 12)}`, {
+        model,
+        artifact: packaged.artifact,
+        evaluation: best.evaluation!,
+        objective: { lane: objective.lane, metric },
+        parent: comparison.champion?.version ?? null,
+      }),
+    (r) => `version ${r.version}${r.created ? '' : ' (this artifact was registered before)'}`,
+  );
+  const { version } = registered;
+  markVersion(version);
+
+  const { outcome, performance } = await release();
+  board.outcome(outcome);
+  const result: LifecycleResult = {
+    model,
+    version,
+    created: registered.created,
+    artifactDigest: packaged.artifact.digest,
+    outcome,
+    candidates: results,
+    champion: comparison.champion && { version: comparison.champion.version, value: comparison.champion.value },
+    performance,
+    report: '',
+    milliseconds: Date.now() - started,
+  };
+  const { uri } = await doQuickly('writeReport', 'the run in one file', {
+    workflowId,
+    report: { ...result, runId, specDigest, dataDigest: ingested.dataDigest, objective, study, stages: board.progress.stages },
+  });
+  return { ...result, report: uri };
+
+  /** Why this version may not be served, if so. */
+  function refusal(): string | undefined {
+    const { minimum, beatPopularity } = spec.gates;
+    if (minimum !== undefined && value < minimum) {
+      return `${metric} ${value.toFixed(4)} is below the gate of ${minimum} in the spec`;
+    }
+    if (beatPopularity && best.algorithm !== 'popularity' && popularity !== undefined && value <= popularity) {
+      return `${metric} ${value.toFixed(4)} does not beat popularity, ${popularity.toFixed(4)}`;
+    }
+    return comparison.better ? undefined : comparison.reason;
+  }
+
+  async function release(): Promise<{ outcome: Outcome; performance?: PerformanceReport }> {
+    const left = (reason: string) => {
+      for (const stage of ['deploy', 'test', 'serve'] as const) board.skip(stage, reason);
+    };
+    if (comparison.champion?.artifactDigest === packaged.artifact.digest) {
+      const reason = `version ${comparison.champion.version} is this very artifact and is served already`;
+      left('the champion is this very artifact');
+      return { outcome: { kind: 'unchanged', version, reason } };
+    }
+    const refused = refusal();
+    if (refused !== undefined) {
+      left('not released');
+      return { outcome: { kind: 'registered', version, reason: refused } };
+    }
+    if (spec.deployment.target === 'none') {
+      left('the spec names no target');
+      return { outcome: { kind: 'registered', version, reason: 'the spec says "deployment.target: none"' } };
+    }
+    const releaseInput: ReleaseInput = {
+      model,
+      version,
+      artifactDigest: packaged.artifact.digest,
+      reason: comparison.reason,
+      approval: spec.release.approval,
+      deployment: spec.deployment,
+      expectedChampion: comparison.champion?.version ?? null,
+      links,
+      dataset,
+    };
+    const options = {
+      workflowId: workflowIds.release(workflowId),
+      args: [releaseInput] as [ReleaseInput],
+      staticSummary: `${model} v${version}: approval and deployment`,
+      // Law 9: a lifecycle ends, a release may wait.
+      parentClosePolicy: ParentClosePolicy.ABANDON,
+    };
+    if (spec.release.approval === 'manual') {
+      await startChild(releaseModel, options);
+      left('waits for approval');
+      return {
+        outcome: {
+          kind: 'awaiting-approval',
+          version,
+          reason: `${comparison.reason}; "tradewind approve ${workflowId}" releases it`,
+          releaseWorkflowId: options.workflowId,
+        },
+      };
+    }
+    const released = await board.during(
+      'deploy',
+      () => executeChild(releaseModel, options),
+      (r) => deployedNote(r),
+    );
+    const deployment = released.deployment;
+    const measured = deployment?.performance;
+    if (deployment?.state !== 'deployed') {
+      board.skip('test', deployment?.state ?? 'not deployed');
+      board.skip('serve', 'the earlier champion is served');
+      return {
+        outcome: { kind: 'registered', version, reason: deployment?.reason ?? 'the release was rejected' },
+        performance: measured,
+      };
+    }
+    await board.during('test', async () => measured, (p) => performanceNote(p));
+    await board.during('serve', async () => version, (v) => `version ${v} answers at ${links?.api ?? 'the API'}`);
+    return { outcome: { kind: 'deployed', version, reason: comparison.reason }, performance: measured };
+  }
+}
+
+/** Popularity stands in every table: a model that does not beat it is worth nothing. */
+function withBaseline(candidates: LifecycleInput['spec']['candidates']): LifecycleInput['spec']['candidates'] {
+  return candidates.some((c) => c.algorithm === 'popularity')
+    ? candidates
+    : [{ algorithm: 'popularity' } as (typeof candidates)[number], ...candidates];
+}
+
+function studyNote(r: StudyResult, metric: string): string {
+  const best = r.best.reduce((a, b) => ((b.value ?? -1) > (a.value ?? -1) ? b : a));
+  return `${r.trials} trials${r.failed > 0 ? `, ${r.failed} failed` : ''}; best ${metric} ${best.value?.toFixed(4)} by ${best.algorithm}`;
+}
+
+function deployedNote({ deployment, decision, by }: ReleaseResult): string {
+  if (decision === 'rejected') return `rejected by ${by}`;
+  if (deployment?.state === 'deployed') return `version ${deployment.version} replaces ${deployment.previousVersion ?? 'nothing'}`;
+  return `${deployment?.state}: ${deployment?.reason}`;
+}
+
+function performanceNote(p: PerformanceReport | undefined): string {
+  if (p === undefined) throw ApplicationFailure.nonRetryable('A deployed version has a performance report.');
+  return `${p.requests} requests, ${p.errors} errors, p50 ${p.p50Milliseconds.toFixed(1)} ms, p99 ${p.p99Milliseconds.toFixed(1)} ms`;
+}
+
+function droppedNote(dropped: Record<string, number>): string {
+  const parts = Object.entries(dropped).filter(([, n]) => n > 0);
+  return parts.length === 0 ? '' : `; dropped ${parts.map(([why, n]) => `${count(n)} ${why}`).join(', ')}`;
+}
+
+function warned(warnings: string[]): string {
+  return warnings.length === 0 ? '' : `; ${warnings.length} warnings`;
+}
+
+function count(n: number): string {
+  return String(n).replaceAll(/\B(?=(\d{3})+(?!\d))/g, ',');
+}
+
+function megabytes(bytes: number): string {
+  return `${(bytes / 1e6).toFixed(1)} MB`;
+}
+
