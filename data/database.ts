@@ -22,6 +22,8 @@ export type Row = Record<string, string | number | boolean | null>;
 
 export interface Database {
   run(sql: string): Promise<void>;
+  /** Writes a query's rows to a Parquet file, the same bytes for the same rows in the same order. @returns their number */
+  writeParquet(query: string, path: string): Promise<number>;
   /** Small results only: everything is held in memory. Integers must be cast to INTEGER or DOUBLE. */
   rows<R = Row>(sql: string): Promise<R[]>;
   /** Calls back for each piece of a result, column by column; nothing else is held in memory. */
@@ -64,6 +66,11 @@ function databaseOver(connection: DuckDBConnection, signal: AbortSignal | undefi
       signal?.throwIfAborted();
       await connection.run(sql);
     },
+    async writeParquet(query, path) {
+      signal?.throwIfAborted();
+      const result = await connection.runAndReadAll(`COPY (${query}) TO ${literal(path)} ${parquetSettings}`);
+      return Number(result.getRows()[0][0]);
+    },
     async rows<R>(sql: string) {
       signal?.throwIfAborted();
       return (await connection.runAndReadAll(sql)).getRowObjectsJS() as R[];
@@ -96,8 +103,8 @@ export function fileList(paths: readonly string[]): string {
   return `[${paths.map((path) => literal(path.replaceAll(/[*?[]/g, '[$&]'))).join(', ')}]`;
 }
 
-/** Settings of every Parquet file written here; with the order of rows kept they make its bytes reproducible. */
-export const parquetSettings = '(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 122880)';
+// Settled here, so that a release of DuckDB with other defaults does not change the bytes.
+const parquetSettings = '(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 122880)';
 
 // DuckDB takes SQL as a C string, which a NUL would end early.
 function withoutNul(text: string): string {
