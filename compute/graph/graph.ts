@@ -1,0 +1,217 @@
+/**
+ * The vocabulary in which tensor programs are written: one method per operation. Shapes are checked while building, so
+ * that a wrong program fails where it is wrong; numbers stand for scalars of the other operand's type.
+ */
+import type { DataType } from '../onnx/datatypes.ts';
+import type { ModelProto } from '../onnx/model.ts';
+import { product, quotient, sameShape, type Dim, type Shape } from './dimensions.ts';
+import { lowerProgram, type ModelOptions } from './lowering.ts';
+import type { Reduction } from './operations/indexing.ts';
+import type { AttributesOf, OperationName } from './operations/table.ts';
+import { GraphError, Program, type FloatType, type IndexType, type NumberType, type Tensor } from './program.ts';
+
+export type Operand<D extends DataType> = Tensor<D> | number;
+
+/** Operations by the shape of their call; `Graph` adds a method for each. */
+type Binary = 'Add' | 'Sub' | 'Mul' | 'Div' | 'Pow' | 'Min' | 'Max';
+type Comparison = 'Equal' | 'Less' | 'LessOrEqual' | 'Greater' | 'GreaterOrEqual';
+type Reducing = Extract<OperationName, `Reduce${string}`>;
+
+export class Graph extends Program {
+  // ---- elementwise, broadcasting -------------------------------------------------------------------------------
+  add = <D extends NumberType>(a: Operand<D>, b: Operand<D>): Tensor<D> => this.#binary('Add', a, b);
+  sub = <D extends NumberType>(a: Operand<D>, b: Operand<D>): Tensor<D> => this.#binary('Sub', a, b);
+  mul = <D extends NumberType>(a: Operand<D>, b: Operand<D>): Tensor<D> => this.#binary('Mul', a, b);
+  div = <D extends NumberType>(a: Operand<D>, b: Operand<D>): Tensor<D> => this.#binary('Div', a, b);
+  pow = <D extends NumberType>(a: Operand<D>, b: Operand<D>): Tensor<D> => this.#binary('Pow', a, b);
+  min = <D extends NumberType>(a: Operand<D>, b: Operand<D>): Tensor<D> => this.#binary('Min', a, b);
+  max = <D extends NumberType>(a: Operand<D>, b: Operand<D>): Tensor<D> => this.#binary('Max', a, b);
+  equal = <D extends NumberType>(a: Operand<D>, b: Operand<D>): Tensor<'bool'> => this.#compare('Equal', a, b);
+  less = <D extends NumberType>(a: Operand<D>, b: Operand<D>): Tensor<'bool'> => this.#compare('Less', a, b);
+  lessOrEqual = <D extends NumberType>(a: Operand<D>, b: Operand<D>): Tensor<'bool'> =>
+    this.#compare('LessOrEqual', a, b);
+  greater = <D extends NumberType>(a: Operand<D>, b: Operand<D>): Tensor<'bool'> => this.#compare('Greater', a, b);
+  greaterOrEqual = <D extends NumberType>(a: Operand<D>, b: Operand<D>): Tensor<'bool'> =>
+    this.#compare('GreaterOrEqual', a, b);
+  and = (a: Tensor<'bool'>, b: Tensor<'bool'>): Tensor<'bool'> => this.#one('And', [a, b], {});
+  or = (a: Tensor<'bool'>, b: Tensor<'bool'>): Tensor<'bool'> => this.#one('Or', [a, b], {});
+  xor = (a: Tensor<'bool'>, b: Tensor<'bool'>): Tensor<'bool'> => this.#one('Xor', [a, b], {});
+  not = (x: Tensor<'bool'>): Tensor<'bool'> => this.#one('Not', [x], {});
+  neg = <D extends NumberType>(x: Tensor<D>): Tensor<D> => this.#one('Neg', [x], {});
+  abs = <D extends NumberType>(x: Tensor<D>): Tensor<D> => this.#one('Abs', [x], {});
+  sign = <D extends NumberType>(x: Tensor<D>): Tensor<D> => this.#one('Sign', [x], {});
+  exp = <D extends FloatType>(x: Tensor<D>): Tensor<D> => this.#one('Exp', [x], {});
+  log = <D extends FloatType>(x: Tensor<D>): Tensor<D> => this.#one('Log', [x], {});
+  sqrt = <D extends FloatType>(x: Tensor<D>): Tensor<D> => this.#one('Sqrt', [x], {});
+  reciprocal = <D extends FloatType>(x: Tensor<D>): Tensor<D> => this.#one('Reciprocal', [x], {});
+  floor = <D extends FloatType>(x: Tensor<D>): Tensor<D> => this.#one('Floor', [x], {});
+  ceil = <D extends FloatType>(x: Tensor<D>): Tensor<D> => this.#one('Ceil', [x], {});
+  /** To the nearest integer, halves to the even one. */
+  round = <D extends FloatType>(x: Tensor<D>): Tensor<D> => this.#one('Round', [x], {});
+  sin = <D extends FloatType>(x: Tensor<D>): Tensor<D> => this.#one('Sin', [x], {});
+  cos = <D extends FloatType>(x: Tensor<D>): Tensor<D> => this.#one('Cos', [x], {});
+  relu = <D extends FloatType>(x: Tensor<D>): Tensor<D> => this.#one('Relu', [x], {});
+  sigmoid = <D extends FloatType>(x: Tensor<D>): Tensor<D> => this.#one('Sigmoid', [x], {});
+  tanh = <D extends FloatType>(x: Tensor<D>): Tensor<D> => this.#one('Tanh', [x], {});
+  softplus = <D extends FloatType>(x: Tensor<D>): Tensor<D> => this.#one('Softplus', [x], {});
+  erf = <D extends FloatType>(x: Tensor<D>): Tensor<D> => this.#one('Erf', [x], {});
+  isNaN = (x: Tensor<FloatType>): Tensor<'bool'> => this.#one('IsNaN', [x], {});
+  cast = <D extends DataType>(x: Tensor, to: D): Tensor<D> => this.#one('Cast', [x], { to });
+
+  /** `a` where the condition holds, else `b`; what the other branch computes there, even NaN, leaves no trace. */
+  where<D extends NumberType>(condition: Tensor<'bool'>, a: Operand<D>, b: Operand<D>): Tensor<D> {
+    return this.#one('Where', [condition, ...this.#operands('Where', a, b)], {});
+  }
+
+  // ---- linear algebra ------------------------------------------------------------------------------------------
+  /** `[…, m, n] × […, n, p] → […, m, p]`. */
+  matmul = <D extends FloatType>(a: Tensor<D>, b: Tensor<D>): Tensor<D> => this.#one('MatMul', [a, b], {});
+  /** `alpha · op(a) op(b) + beta · c`, for matrices. */
+  gemm<D extends FloatType>(
+    a: Tensor<D>,
+    b: Tensor<D>,
+    c: Tensor<D>,
+    { transA = false, transB = false, alpha = 1, beta = 1 }: Partial<AttributesOf<'Gemm'>> = {},
+  ): Tensor<D> {
+    return this.#one('Gemm', [a, b, c], { transA, transB, alpha, beta });
+  }
+  softmax = <D extends FloatType>(x: Tensor<D>, axis = -1): Tensor<D> => this.#one('Softmax', [x], { axis });
+  logSoftmax = <D extends FloatType>(x: Tensor<D>, axis = -1): Tensor<D> => this.#one('LogSoftmax', [x], { axis });
+  cumulativeSum = <D extends NumberType>(x: Tensor<D>, axis: number): Tensor<D> => this.#one('CumSum', [x], { axis });
+
+  // ---- reductions; over all axes when none is named -----------------------------------------------------------
+  sum = <D extends NumberType>(x: Tensor<D>, axes?: readonly number[], keepDims = false): Tensor<D> =>
+    this.#reduce('ReduceSum', x, axes, keepDims);
+  mean = <D extends NumberType>(x: Tensor<D>, axes?: readonly number[], keepDims = false): Tensor<D> =>
+    this.#reduce('ReduceMean', x, axes, keepDims);
+  largest = <D extends NumberType>(x: Tensor<D>, axes?: readonly number[], keepDims = false): Tensor<D> =>
+    this.#reduce('ReduceMax', x, axes, keepDims);
+  least = <D extends NumberType>(x: Tensor<D>, axes?: readonly number[], keepDims = false): Tensor<D> =>
+    this.#reduce('ReduceMin', x, axes, keepDims);
+  prod = <D extends NumberType>(x: Tensor<D>, axes?: readonly number[], keepDims = false): Tensor<D> =>
+    this.#reduce('ReduceProd', x, axes, keepDims);
+  norm = <D extends FloatType>(x: Tensor<D>, axes?: readonly number[], keepDims = false): Tensor<D> =>
+    this.#reduce('ReduceL2', x, axes, keepDims);
+  sumOfSquares = <D extends NumberType>(x: Tensor<D>, axes?: readonly number[], keepDims = false): Tensor<D> =>
+    this.#reduce('ReduceSumSquare', x, axes, keepDims);
+  logSumExp = <D extends FloatType>(x: Tensor<D>, axes?: readonly number[], keepDims = false): Tensor<D> =>
+    this.#reduce('ReduceLogSumExp', x, axes, keepDims);
+  argMax = (x: Tensor<NumberType>, axis: number, keepDims = false): Tensor<'int64'> =>
+    this.#one('ArgMax', [x], { axis, keepDims });
+  argMin = (x: Tensor<NumberType>, axis: number, keepDims = false): Tensor<'int64'> =>
+    this.#one('ArgMin', [x], { axis, keepDims });
+
+  // ---- layout ---------------------------------------------------------------------------------------------------
+  /** @param shape - one size may be −1: what is left. */
+  reshape<D extends DataType>(x: Tensor<D>, shape: Shape): Tensor<D> {
+    const rest = quotient(product(x.shape), product(shape.filter((dim) => dim !== -1)));
+    const target = shape.map((dim) => (dim === -1 ? (rest ?? -1) : dim));
+    return this.#one('Reshape', [x, this.#reshaping(x.shape, target)], { shape: target });
+  }
+  /** Repeats axes of the size 1, and adds axes in front. */
+  expand<D extends DataType>(x: Tensor<D>, shape: Shape): Tensor<D> {
+    return sameShape(x.shape, shape) ? x : this.#one('Expand', [x, this.shapeTensor(shape)], { shape });
+  }
+  /** A tensor of one number throughout. */
+  full<D extends NumberType>(type: D, shape: Shape, value: number): Tensor<D> {
+    return this.#one('ConstantOfShape', [this.shapeTensor(shape)], { shape, value, type });
+  }
+  /** Reverses the axes when no permutation is given. */
+  transpose<D extends DataType>(x: Tensor<D>, permutation: readonly number[] = axes(x).reverse()): Tensor<D> {
+    return this.#one('Transpose', [x], { permutation });
+  }
+  squeeze = <D extends DataType>(x: Tensor<D>, at: readonly number[]): Tensor<D> =>
+    this.#one('Squeeze', [x], { axes: at });
+  unsqueeze = <D extends DataType>(x: Tensor<D>, at: readonly number[]): Tensor<D> =>
+    this.#one('Unsqueeze', [x], { axes: at });
+  concat = <D extends DataType>(parts: readonly Tensor<D>[], axis: number): Tensor<D> =>
+    this.#one('Concat', parts, { axis });
+  slice = <D extends DataType>(x: Tensor<D>, axis: number, start: number, end: number, step = 1): Tensor<D> =>
+    this.#one('Slice', [x], { axis, start, end, step });
+  /** `start, start + delta, …` below `limit`. @param size - how many that is, where it is known. */
+  range<D extends NumberType>(type: D, start: Operand<D>, limit: Operand<D>, delta: Operand<D>, size?: Dim): Tensor<D> {
+    const scalars = [start, limit, delta].map((x) => (typeof x === 'number' ? this.literal(type, x) : x));
+    return this.#one('Range', scalars, { size });
+  }
+  /** Sizes of all axes, int64. */
+  shapeOf = (x: Tensor): Tensor<'int64'> => this.#one('Shape', [x], { start: 0, end: x.shape.length });
+
+  // ---- indexing -------------------------------------------------------------------------------------------------
+  gather = <D extends DataType>(data: Tensor<D>, index: Tensor<IndexType>, axis = 0): Tensor<D> =>
+    this.#one('Gather', [data, index], { axis });
+  gatherElements = <D extends DataType>(data: Tensor<D>, index: Tensor<IndexType>, axis: number): Tensor<D> =>
+    this.#one('GatherElements', [data, index], { axis });
+  gatherND = <D extends DataType>(data: Tensor<D>, index: Tensor<'int64'>): Tensor<D> =>
+    this.#one('GatherND', [data, index], {});
+  /** On a GPU the order of additions to one element is not fixed, so sums may differ in their last bits there. */
+  scatterElements<D extends DataType>(
+    data: Tensor<D>,
+    index: Tensor<IndexType>,
+    updates: Tensor<D>,
+    { axis, reduction = 'none' }: { axis: number; reduction?: Reduction },
+  ): Tensor<D> {
+    return this.#one('ScatterElements', [data, index, updates], { axis, reduction });
+  }
+  scatterND = <D extends DataType>(
+    data: Tensor<D>,
+    index: Tensor<'int64'>,
+    updates: Tensor<D>,
+    reduction: Reduction = 'none',
+  ): Tensor<D> => this.#one('ScatterND', [data, index, updates], { reduction });
+  /** @param k - int64 `[1]`. @param size - what to call it in shapes. Equal values rank by ascending index. */
+  topK<D extends NumberType>(
+    x: Tensor<D>,
+    k: Tensor<'int64'>,
+    { axis = -1, largest = true, size }: { axis?: number; largest?: boolean; size: Dim },
+  ): { values: Tensor<D>; indices: Tensor<'int64'> } {
+    const [values, indices] = this.apply('TopK', [x, k], { axis, largest, size });
+    return { values: values as Tensor<D>, indices: indices as Tensor<'int64'> };
+  }
+  /** Position of each string among `keys`, which must differ; `missing` for all others. */
+  labelEncode = (x: Tensor<'string'>, keys: readonly string[], missing: number): Tensor<'int64'> =>
+    this.#one('LabelEncoder', [x], { keys, missing });
+
+  /** The ONNX model, to be written by `encodeModel`; only what outputs depend on is in it. */
+  toModel(options: ModelOptions = {}): ModelProto {
+    return lowerProgram(this, options);
+  }
+
+  /** `never` lets each method say the element type that its operation's rule gives. */
+  #one<N extends OperationName>(name: N, inputs: readonly Tensor[], attributes: AttributesOf<N>): Tensor<never> {
+    return this.apply(name, inputs, attributes)[0] as Tensor<never>;
+  }
+
+  #binary<D extends NumberType>(name: Binary, a: Operand<D>, b: Operand<D>): Tensor<D> {
+    return this.#one(name, this.#operands(name, a, b), {});
+  }
+
+  #compare<D extends NumberType>(name: Comparison, a: Operand<D>, b: Operand<D>): Tensor<'bool'> {
+    return this.#one(name, this.#operands(name, a, b), {});
+  }
+
+  #reduce<D extends NumberType>(
+    name: Reducing,
+    x: Tensor<D>,
+    at: readonly number[] = axes(x),
+    keepDims = false,
+  ): Tensor<D> {
+    return this.#one(name, [x], { axes: at, keepDims });
+  }
+
+  #operands<D extends NumberType>(name: OperationName, a: Operand<D>, b: Operand<D>): Tensor<D>[] {
+    const type = typeof a !== 'number' ? a.type : typeof b !== 'number' ? b.type : undefined;
+    if (type === undefined) throw new GraphError(`${name}: one operand must be a tensor. Got two numbers.`);
+    return [a, b].map((x) => (typeof x === 'number' ? this.literal(type, x) : x));
+  }
+
+  /** Reshape's own shorthand where it will do (0: as before, −1: what is left), so that no sizes need to be read. */
+  #reshaping(from: Shape, to: Shape): Tensor<'int64'> {
+    const short = to.map((dim, i) => (typeof dim === 'number' ? dim : dim === from[i] ? 0 : -1));
+    const expressible = short.filter((dim) => dim === -1).length <= 1 && !to.includes(0);
+    return expressible ? this.literal('int64', short) : this.shapeTensor(to);
+  }
+}
+
+function axes(x: Tensor): number[] {
+  return Array.from(x.shape.keys());
+}
