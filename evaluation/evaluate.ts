@@ -1,0 +1,150 @@
+/** Judges a recommender on what its users did afterwards, against the full catalogue, in two lanes. */
+import type { Evaluation, Lane } from '../contracts/artifacts.ts';
+import { TradewindError } from '../contracts/errors.ts';
+import type { Objective } from '../contracts/lifecycle.ts';
+import type { FittedRecommender, Histories } from '../models/estimator.ts';
+import { TopRanking } from './ranking.ts';
+import { LaneTally, nobodyJudged, type JudgeOptions } from './tally.ts';
+
+export type { JudgeOptions } from './tally.ts';
+
+/** What users of a training period did afterwards (`HeldOut` of `data/interactions.ts`). */
+export interface JudgedPeriod {
+  /** `[judged]`: row of each judged user in the training part. */
+  rows: Int32Array;
+  /** `[judged + 1]` */
+  indptr: Int32Array;
+  /** `[nnz]`: distinct catalogue indices, ascending within a user. */
+  indices: Int32Array;
+  coldUsers: number;
+  coldItemEvents: number;
+}
+
+export interface Judgement {
+  evaluation: Evaluation;
+  /**
+   * `metric` of each user of the lane, in the order of `heldOut`; users whom the lane leaves out are not in it. So two
+   * models that are judged on the same parts have the same users at the same places.
+   */
+  perUser: Record<Lane, Float32Array>;
+}
+
+/** Scores held at a time: 16 MiB. */
+const blockScores = 4 * 1024 * 1024;
+
+/**
+ * `discovery`: what the training history holds is neither recommended nor relevant; users with nothing new are left
+ * out. `repeat`: everything is a candidate and everything that was bought is relevant. Metrics are named
+ * `<metric>@<k>`; besides those of `rankingMetrics` there is `coverage`, the share of the catalogue in any list.
+ *
+ * @param train - the training part: each user is scored from the history there, as in serving.
+ * @throws TradewindError `SPLIT_EMPTY` where nobody can be judged; `TRAINING_DIVERGED` where a score is not finite.
+ */
+export async function evaluateRecommender(
+  model: Pick<FittedRecommender, 'score' | 'items'>,
+  train: Histories,
+  heldOut: JudgedPeriod,
+  options: JudgeOptions,
+): Promise<Judgement> {
+  const { rows } = heldOut;
+  const { items } = model;
+  const histories = historiesOf(train, rows);
+  const ranking = new TopRanking(options.k);
+  const discovery = new LaneTally('discovery', rows.length, items, options);
+  const repeat = new LaneTally('repeat', rows.length, items, options);
+  const fresh = new Int32Array(items);
+  let judged = 0;
+  let usersWithoutDiscovery = 0;
+
+  const judge = (tally: LaneTally, scores: Float32Array, relevant: Int32Array, relevantCount: number) => {
+    ranking.rank(scores, relevant, relevantCount);
+    tally.add(ranking.ranks, ranking.hits, relevantCount);
+    for (let place = 0; place < ranking.length; place++) tally.show(ranking.items[place]);
+  };
+
+  const blockRows = Math.max(1, Math.min(rows.length, Math.floor(blockScores / items)));
+  const block = new Float32Array(blockRows * items);
+  for (let from = 0; from < rows.length; from += blockRows) {
+    const to = Math.min(from + blockRows, rows.length);
+    await model.score(histories, from, to, block.subarray(0, (to - from) * items));
+    for (let user = from; user < to; user++) {
+      const scores = block.subarray((user - from) * items, (user - from + 1) * items);
+      requireFinite(scores);
+      const relevant = heldOut.indices.subarray(heldOut.indptr[user], heldOut.indptr[user + 1]);
+      const history = histories.indices.subarray(histories.indptr[user], histories.indptr[user + 1]);
+      if (relevant.length > 0) {
+        judge(repeat, scores, relevant, relevant.length);
+        judged++;
+      }
+      const freshCount = difference(relevant, history, fresh);
+      if (freshCount === 0) {
+        usersWithoutDiscovery++;
+        continue;
+      }
+      for (const item of history) scores[item] = -Infinity;
+      judge(discovery, scores, fresh, freshCount);
+    }
+    options.progress?.(to / rows.length);
+  }
+
+  if (judged === 0) throw nobodyJudged('repeat');
+  const { coldUsers, coldItemEvents } = heldOut;
+  return {
+    evaluation: {
+      discovery: discovery.finish(),
+      repeat: repeat.finish(),
+      leftOut: { coldUsers, coldItemEvents, usersWithoutDiscovery },
+    },
+    perUser: { discovery: discovery.perUser, repeat: repeat.perUser },
+  };
+}
+
+/**
+ * The number that models are chosen by.
+ * @throws TradewindError `SPLIT_EMPTY` where the objective's lane has no users.
+ */
+export function objectiveValue(evaluation: Evaluation, { lane, metric, k }: Objective): number {
+  const value = evaluation[lane].metrics[`${metric}@${k}`];
+  if (value === undefined) throw nobodyJudged(lane);
+  return value;
+}
+
+function historiesOf(train: Histories, rows: Int32Array): Histories {
+  const indptr = new Int32Array(rows.length + 1);
+  rows.forEach((row, i) => (indptr[i + 1] = indptr[i] + train.indptr[row + 1] - train.indptr[row]));
+  const indices = new Int32Array(indptr[rows.length]);
+  const counts = new Float32Array(indptr[rows.length]);
+  rows.forEach((row, i) => {
+    indices.set(train.indices.subarray(train.indptr[row], train.indptr[row + 1]), indptr[i]);
+    counts.set(train.counts.subarray(train.indptr[row], train.indptr[row + 1]), indptr[i]);
+  });
+  return { indptr, indices, counts };
+}
+
+/** Writes what is in `a` and not in `b`, both ascending, to `out`; returns how many. */
+function difference(a: Int32Array, b: Int32Array, out: Int32Array): number {
+  let count = 0;
+  let j = 0;
+  for (const value of a) {
+    while (j < b.length && b[j] < value) j++;
+    if (j >= b.length || b[j] !== value) out[count++] = value;
+  }
+  return count;
+}
+
+/** −∞ would pass for "no candidate" and NaN would slip through every comparison, both without a word. */
+function requireFinite(scores: Float32Array): void {
+  // x − x is 0 for what is finite and NaN for what is not.
+  let sum = 0;
+  for (let i = 0; i < scores.length; i++) sum += scores[i] - scores[i];
+  if (sum !== 0) throw notFinite(scores.find((score) => !Number.isFinite(score))!);
+}
+
+function notFinite(score: number): TradewindError {
+  return new TradewindError('TRAINING_DIVERGED', {
+    subject: 'Every score of a model',
+    rule: 'be a finite number',
+    value: String(score),
+    remedy: 'Raise the regularisation or lower what multiplies the strengths, and train again.',
+  });
+}
