@@ -192,7 +192,17 @@ export function modelActivities(deps: Dependencies) {
       const key = {
         stage: 'package',
         code: codeVersion(['compute', 'contracts', 'data', 'models'], 'graphs.ts'),
-        inputs: { model, algorithm, parameters, seed, state: state.digest, train: part.train.digest, items: items?.digest, specDigest, dataDigest },
+        inputs: {
+          model,
+          algorithm,
+          parameters,
+          seed,
+          state: state.digest,
+          train: part.train.digest,
+          items: items?.digest,
+          specDigest,
+          dataDigest,
+        },
         computedOn,
       };
       return cached(store, key, async () => {
@@ -259,7 +269,15 @@ export function modelActivities(deps: Dependencies) {
     },
 
     /** Loads and asks a registered version in a compute process of its own. */
-    async proveArtifact({ model, version, artifactDigest }: { model: string; version: number; artifactDigest: string }) {
+    async proveArtifact({
+      model,
+      version,
+      artifactDigest,
+    }: {
+      model: string;
+      version: number;
+      artifactDigest: string;
+    }) {
       const started = performance.now();
       const manifest = await registry.version(model, version);
       const { artifact } = manifest;

@@ -134,9 +134,12 @@ export function releaseActivities(deps: Dependencies) {
         const latency = report.p99Milliseconds > gates.maxP99Milliseconds;
         throw new TradewindError('PERFORMANCE_TEST_FAILED', {
           subject: `${model} v${version} under ${gates.connections} connections`,
-          rule: latency ? `have a p99 of at most ${gates.maxP99Milliseconds} ms` : `fail at most ${gates.maxErrorRate * 100} % of requests`,
+          rule: latency
+            ? `have a p99 of at most ${gates.maxP99Milliseconds} ms`
+            : `fail at most ${gates.maxErrorRate * 100} % of requests`,
           value: latency ? `${report.p99Milliseconds.toFixed(1)} ms` : `${report.errors} of ${report.requests}`,
-          remedy: 'The earlier champion is served again. Raise the gate in "deployment.performanceTest" or give the server more cores.',
+          remedy:
+            'The earlier champion is served again. Raise the gate in "deployment.performanceTest" or give the server more cores.',
         });
       }
       return report;

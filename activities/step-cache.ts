@@ -43,7 +43,11 @@ export async function cached<T extends object>(
   }
   const value = await compute(digest);
   // A remembered result whose artifacts are gone is replaced; otherwise the first writer stays.
-  const written = await store.putJson(place, value, found === undefined ? { ifNoneMatch: '*' } : { ifMatch: found.etag });
+  const written = await store.putJson(
+    place,
+    value,
+    found === undefined ? { ifNoneMatch: '*' } : { ifMatch: found.etag },
+  );
   if (written === 'conflict') {
     const winner = await store.getJson(place, anything);
     if (winner !== undefined) return { ...(winner.value as T), ...timing(false) };

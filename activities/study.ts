@@ -1,7 +1,13 @@
 /** The study's decisions: how many trials each candidate gets, and what each tries. */
 import { algorithms } from '../contracts/algorithms.ts';
 import type { BlobRef } from '../contracts/artifacts.ts';
-import type { StudyPlan, StudyPlanRequest, SuggestRequest, SuggestResult, TrialReport } from '../contracts/lifecycle.ts';
+import type {
+  StudyPlan,
+  StudyPlanRequest,
+  SuggestRequest,
+  SuggestResult,
+  TrialReport,
+} from '../contracts/lifecycle.ts';
 import { completeParameters } from '../contracts/parameters.ts';
 import { allocateTrials } from '../tuning/allocation.ts';
 import { samplerOf } from '../tuning/samplers/index.ts';

@@ -32,11 +32,31 @@ const itemKnn = {
 } as const satisfies ParameterTable;
 
 const als = {
-  factors: { kind: 'integer', min: 8, max: 512, default: 64, log: true, doc: 'Length of a latent vector; kernels round it up to a multiple of 8 by zeros.' },
-  regularization: { kind: 'number', min: 1e-4, max: 1000, default: 10, log: true, doc: 'Weight λ of the squared norms.' },
+  factors: {
+    kind: 'integer',
+    min: 8,
+    max: 512,
+    default: 64,
+    log: true,
+    doc: 'Length of a latent vector; kernels round it up to a multiple of 8 by zeros.',
+  },
+  regularization: {
+    kind: 'number',
+    min: 1e-4,
+    max: 1000,
+    default: 10,
+    log: true,
+    doc: 'Weight λ of the squared norms.',
+  },
   alpha: { kind: 'number', min: 0.01, max: 1000, default: 1, log: true, doc: 'Confidence c = 1 + α·strength.' },
   iterations: { kind: 'integer', min: 1, max: 200, default: 15, doc: 'Alternations over users and items.' },
-  conjugateGradientSteps: { kind: 'integer', min: 1, max: 32, default: 3, doc: 'Conjugate-gradient steps per row and alternation.' },
+  conjugateGradientSteps: {
+    kind: 'integer',
+    min: 1,
+    max: 32,
+    default: 3,
+    doc: 'Conjugate-gradient steps per row and alternation.',
+  },
   weighting,
 } as const satisfies ParameterTable;
 

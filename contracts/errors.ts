@@ -33,6 +33,7 @@ export const errorCodes = {
   USAGE: { retryable: false, meaning: 'A command was called in a way it does not understand.' },
   UNAUTHORIZED: { retryable: false, meaning: 'A request carries no valid API key.' },
   REQUEST_INVALID: { retryable: false, meaning: 'A request to the inference server breaks its schema.' },
+  INTERNAL: { retryable: false, meaning: 'Something went wrong that Tradewind did not foresee: a defect.' },
 } as const satisfies Record<string, { retryable: boolean; meaning: string }>;
 
 export type ErrorCode = keyof typeof errorCodes;

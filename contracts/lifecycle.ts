@@ -53,6 +53,8 @@ export interface LifecycleProgress {
   model: string;
   dataset: string;
   seed: number;
+  /** The objective's name, e.g. `ndcg@10`. */
+  objective: string;
   stages: StageReport[];
   trials: { total: number; done: number; failed: number; best?: TrialReport; latest: TrialReport[] };
   candidates: CandidateResult[];

@@ -55,7 +55,11 @@ const validationSchema = z
 const preparationSchema = z
   .strictObject({
     dropReturns: z.boolean().default(true).describe('Drop rows whose quantity is 0 or less.'),
-    maxEventsPerUserPerDay: z.int().min(1).default(1000).describe('Users above it on any day are dropped as not human.'),
+    maxEventsPerUserPerDay: z
+      .int()
+      .min(1)
+      .default(1000)
+      .describe('Users above it on any day are dropped as not human.'),
     minUsersPerItem: z.int().min(1).default(5).describe('Items of fewer training users are left out of the catalogue.'),
     minItemsPerUser: z.int().min(1).default(1),
   })
@@ -89,7 +93,10 @@ function parameterValueSchema(parameter: Parameter): z.ZodType<number | string> 
 
 function searchSchema(parameter: Parameter) {
   if (parameter.kind === 'choice') {
-    return z.array(z.enum(parameter.choices as [string, ...string[]])).min(1).describe(parameter.doc);
+    return z
+      .array(z.enum(parameter.choices as [string, ...string[]]))
+      .min(1)
+      .describe(parameter.doc);
   }
   const bound = parameter.kind === 'integer' ? z.int() : z.number();
   return z
@@ -102,7 +109,10 @@ function searchSchema(parameter: Parameter) {
       message: `must lie within the parameter's own range: ${describeRule(parameter)}`,
     })
     .refine((range) => range.min < range.max, { path: ['min'], message: 'must be less than max' })
-    .refine((range) => !range.log || range.min > 0, { path: ['min'], message: 'must be above 0 on a logarithmic scale' })
+    .refine((range) => !range.log || range.min > 0, {
+      path: ['min'],
+      message: 'must be above 0 on a logarithmic scale',
+    })
     .describe(parameter.doc);
 }
 
@@ -141,14 +151,21 @@ export const pipelineSpecSchema = z
       .describe('Name of the model in the registry and in URLs.'),
     description: z.string().optional(),
     task: z.literal('recommend').describe('What kind of model.'),
-    seed: z.int().min(0).max(2 ** 31 - 1).describe('Everything random derives from it.'),
+    seed: z
+      .int()
+      .min(0)
+      .max(2 ** 31 - 1)
+      .describe('Everything random derives from it.'),
     data: dataSchema,
     validation: validationSchema,
     preparation: preparationSchema,
     split: splitSchema,
     objective: z
       .strictObject({
-        lane: z.enum(lanes).default('discovery').describe('discovery: without what the user already has; repeat: with it.'),
+        lane: z
+          .enum(lanes)
+          .default('discovery')
+          .describe('discovery: without what the user already has; repeat: with it.'),
         metric: z.enum(['ndcg', 'recall', 'map', 'mrr']).default('ndcg'),
         k: z.int().min(1).max(1000).default(10),
       })
@@ -172,12 +189,19 @@ export const pipelineSpecSchema = z
     compute: z
       .strictObject({
         device: z.enum(['cpu', 'gpu']).default('cpu'),
-        gpuWaitSeconds: z.number().min(1).default(10).describe('How long work waits for a GPU worker before a CPU takes it.'),
+        gpuWaitSeconds: z
+          .number()
+          .min(1)
+          .default(10)
+          .describe('How long work waits for a GPU worker before a CPU takes it.'),
       })
       .prefault({}),
     release: z
       .strictObject({
-        approval: z.enum(['automatic', 'manual']).default('automatic').describe('manual: waits for `tradewind approve`.'),
+        approval: z
+          .enum(['automatic', 'manual'])
+          .default('automatic')
+          .describe('manual: waits for `tradewind approve`.'),
       })
       .prefault({}),
     deployment: z
@@ -203,6 +227,6 @@ export type PipelineSpec = z.output<typeof pipelineSpecSchema>;
 export type PipelineSpecInput = z.input<typeof pipelineSpecSchema>;
 export interface Candidate {
   algorithm: AlgorithmName;
-  parameters?: Record<string, number | string>;
-  search?: Record<string, string[] | { min: number; max: number; log?: boolean }>;
+  parameters?: Record<string, number | string | undefined>;
+  search?: Record<string, string[] | { min: number; max: number; log?: boolean | undefined } | undefined>;
 }

@@ -3,7 +3,14 @@
  * query's answer. The terminal draws the query's answer, the Web UI the Markdown.
  */
 import { setCurrentDetails } from '@temporalio/workflow';
-import type { CandidateResult, LifecycleProgress, Links, StageReport, StageTiming, TrialReport } from '../contracts/lifecycle.ts';
+import type {
+  CandidateResult,
+  LifecycleProgress,
+  Links,
+  StageReport,
+  StageTiming,
+  TrialReport,
+} from '../contracts/lifecycle.ts';
 import { stages, type Stage } from '../contracts/names.ts';
 import { markStage } from './attributes.ts';
 
@@ -23,6 +30,7 @@ export class Board {
   constructor(subject: { model: string; dataset: string; seed: number }, objective: string, links: Links | undefined) {
     this.progress = {
       ...subject,
+      objective,
       stages: stages.map((stage) => ({ stage, state: 'waiting' })),
       trials: { total: 0, done: 0, failed: 0, latest: [] },
       candidates: [],
@@ -140,7 +148,12 @@ function number(value: number | undefined): string {
 }
 
 function outcomeTitle(kind: NonNullable<LifecycleProgress['outcome']>['kind']): string {
-  return { deployed: 'Deployed', unchanged: 'Unchanged', registered: 'Registered only', 'awaiting-approval': 'Waits for approval' }[kind];
+  return {
+    deployed: 'Deployed',
+    unchanged: 'Unchanged',
+    registered: 'Registered only',
+    'awaiting-approval': 'Waits for approval',
+  }[kind];
 }
 
 export function duration(milliseconds: number): string {

@@ -1,5 +1,11 @@
 /** `deployModel`: a saga. Prove the artifact, make it champion, see it served, test it; otherwise undo. */
-import { ActivityFailure, CancellationScope, isCancellation, setCurrentDetails, workflowInfo } from '@temporalio/workflow';
+import {
+  ActivityFailure,
+  CancellationScope,
+  isCancellation,
+  setCurrentDetails,
+  workflowInfo,
+} from '@temporalio/workflow';
 import type { DeploymentInput, DeploymentResult, PerformanceReport } from '../contracts/lifecycle.ts';
 import { markStage, markSubject } from './attributes.ts';
 import { computeOnCpu, doQuickly } from './options.ts';
@@ -76,6 +82,7 @@ export async function deployModel(input: DeploymentInput): Promise<DeploymentRes
       changedBy: workflowId,
       reason,
     });
-    if (previousVersion !== null) await doQuickly('awaitServed', 'the earlier champion answers', { model, version: previousVersion });
+    if (previousVersion !== null)
+      await doQuickly('awaitServed', 'the earlier champion answers', { model, version: previousVersion });
   }
 }

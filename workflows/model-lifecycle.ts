@@ -118,8 +118,7 @@ export async function modelLifecycle(input: LifecycleInput): Promise<LifecycleRe
           ),
         ),
       ),
-    (r) =>
-      `${r.length} candidates${fellBack ? `; no GPU worker within ${spec.compute.gpuWaitSeconds} s: on CPU` : ''}`,
+    (r) => `${r.length} candidates${fellBack ? `; no GPU worker within ${spec.compute.gpuWaitSeconds} s: on CPU` : ''}`,
   );
   const judged = await board.during(
     'evaluate',
@@ -206,7 +205,15 @@ export async function modelLifecycle(input: LifecycleInput): Promise<LifecycleRe
   };
   const { uri } = await doQuickly('writeReport', 'the run in one file', {
     workflowId,
-    report: { ...result, runId, specDigest, dataDigest: ingested.dataDigest, objective, study, stages: board.progress.stages },
+    report: {
+      ...result,
+      runId,
+      specDigest,
+      dataDigest: ingested.dataDigest,
+      objective,
+      study,
+      stages: board.progress.stages,
+    },
   });
   return { ...result, report: uri };
 
@@ -285,8 +292,16 @@ export async function modelLifecycle(input: LifecycleInput): Promise<LifecycleRe
         performance: measured,
       };
     }
-    await board.during('test', async () => measured, (p) => performanceNote(p));
-    await board.during('serve', async () => version, (v) => `version ${v} answers at ${links?.api ?? 'the API'}`);
+    await board.during(
+      'test',
+      async () => measured,
+      (p) => performanceNote(p),
+    );
+    await board.during(
+      'serve',
+      async () => version,
+      (v) => `version ${v} answers at ${links?.api ?? 'the API'}`,
+    );
     return { outcome: { kind: 'deployed', version, reason: comparison.reason }, performance: measured };
   }
 }
@@ -305,7 +320,8 @@ function studyNote(r: StudyResult, metric: string): string {
 
 function deployedNote({ deployment, decision, by }: ReleaseResult): string {
   if (decision === 'rejected') return `rejected by ${by}`;
-  if (deployment?.state === 'deployed') return `version ${deployment.version} replaces ${deployment.previousVersion ?? 'nothing'}`;
+  if (deployment?.state === 'deployed')
+    return `version ${deployment.version} replaces ${deployment.previousVersion ?? 'nothing'}`;
   return `${deployment?.state}: ${deployment?.reason}`;
 }
 
@@ -330,4 +346,3 @@ function count(n: number): string {
 function megabytes(bytes: number): string {
   return `${(bytes / 1e6).toFixed(1)} MB`;
 }
-

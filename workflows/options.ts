@@ -31,11 +31,19 @@ interface Callable<N extends keyof Activities> {
 }
 
 /** @param summary - one line that the Web UI shows beside the activity */
-export function computeOnCpu<N extends keyof Activities>(name: N, summary: string, request: Request<N>): Promise<Result<N>> {
+export function computeOnCpu<N extends keyof Activities>(
+  name: N,
+  summary: string,
+  request: Request<N>,
+): Promise<Result<N>> {
   return (onCpu[name] as unknown as Callable<N>).executeWithOptions({ summary }, [request]);
 }
 
-export function doQuickly<N extends keyof Activities>(name: N, summary: string, request: Request<N>): Promise<Result<N>> {
+export function doQuickly<N extends keyof Activities>(
+  name: N,
+  summary: string,
+  request: Request<N>,
+): Promise<Result<N>> {
   return (quick[name] as unknown as Callable<N>).executeWithOptions({ summary }, [request]);
 }
 

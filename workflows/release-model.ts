@@ -1,5 +1,12 @@
 /** `releaseModel`: waits for approval as long as it takes, then deploys. Left running by its lifecycle. */
-import { ApplicationFailure, condition, executeChild, setCurrentDetails, setHandler, workflowInfo } from '@temporalio/workflow';
+import {
+  ApplicationFailure,
+  condition,
+  executeChild,
+  setCurrentDetails,
+  setHandler,
+  workflowInfo,
+} from '@temporalio/workflow';
 import type { ReleaseDecision, ReleaseInput, ReleaseResult } from '../contracts/lifecycle.ts';
 import { workflowIds } from '../contracts/names.ts';
 import { markStage, markSubject } from './attributes.ts';
@@ -25,7 +32,10 @@ export async function releaseModel(input: ReleaseInput): Promise<ReleaseResult> 
     {
       validator: (_given: ReleaseDecision) => {
         if (decision !== undefined) {
-          throw ApplicationFailure.nonRetryable(`This release was ${decision.decision} by ${decision.by} already.`, 'USAGE');
+          throw ApplicationFailure.nonRetryable(
+            `This release was ${decision.decision} by ${decision.by} already.`,
+            'USAGE',
+          );
         }
       },
     },

@@ -72,9 +72,7 @@ export async function tuneModel(input: StudyInput): Promise<StudyResult> {
   }
   await Promise.all(ends);
 
-  const best = candidates.map((_, c) =>
-    bestOf(trials.filter((trial) => plan.trials[trial.index].candidate === c)),
-  );
+  const best = candidates.map((_, c) => bestOf(trials.filter((trial) => plan.trials[trial.index].candidate === c)));
   if (best.every((trial) => trial === undefined)) {
     throw ApplicationFailure.nonRetryable(
       `Every one of the ${trials.length} trials failed. The first said: ${trials[0]?.error ?? 'nothing'}`,

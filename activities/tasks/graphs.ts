@@ -7,14 +7,15 @@ import { readArrays } from '../../compute/arrays/safetensors.ts';
 import { describeModel } from '../../compute/onnx/model.ts';
 import type { TaskContext } from '../../compute/pool/task.ts';
 import type { AlgorithmName } from '../../contracts/algorithms.ts';
+import type { Artifact } from '../../contracts/artifacts.ts';
 import { TradewindError } from '../../contracts/errors.ts';
 import { Random } from '../../contracts/random.ts';
 import { writeCatalogue } from '../../data/catalogue.ts';
 import { readHeldOut, readInteractions, type Interactions } from '../../data/interactions.ts';
-import { evaluateLists } from '../../evaluation/lists.ts';
+import type { FittedRecommender, Histories } from '../../models/estimator.ts';
 import { estimatorOf } from '../../models/registry.ts';
 import { openRecommender } from '../recommender-session.ts';
-import { valueOf, type JudgeInput, type Judgement } from './models.ts';
+import { judge, type JudgeInput, type Judgement } from './models.ts';
 
 export const graphFiles = {
   graph: 'model.onnx',
@@ -32,7 +33,7 @@ export interface ExportInput {
   seed: number;
 }
 export interface ExportOutput {
-  signature: ReturnType<typeof describeModel>['signature'];
+  signature: Artifact['signature'];
   items: number;
   users: number;
   verified: { users: number; largestDifference: number };
@@ -56,8 +57,9 @@ export async function exportModel(input: ExportInput, context: TaskContext): Pro
     await writeCatalogue({ items: train.items, itemsFile: input.items }, join(context.workDir, graphFiles.catalogue));
     context.progress(0.5, 'comparing');
     const verified = await compare(path, model, train, heldOut.rows, input, context);
+    const { inputs, outputs } = describeModel(bytes);
     return {
-      signature: describeModel(bytes).signature,
+      signature: { inputs, outputs },
       items: train.items.length,
       users: train.users.length,
       verified,
@@ -70,7 +72,7 @@ export async function exportModel(input: ExportInput, context: TaskContext): Pro
 /** The export gate: what the graph answers must be what the model scores, on held-out users and an empty history. */
 async function compare(
   path: string,
-  model: { score: GraphScore; items: number },
+  model: Pick<FittedRecommender, 'score' | 'items'>,
   train: Interactions,
   judged: Int32Array,
   input: ExportInput,
@@ -78,7 +80,10 @@ async function compare(
 ): Promise<{ users: number; largestDifference: number }> {
   const graph = await openRecommender(path, train.items, context.threads);
   const random = new Random(input.seed, 6);
-  const rows = Array.from({ length: Math.min(comparedUsers, judged.length) }, () => judged[random.integer(judged.length)]);
+  const rows = Array.from(
+    { length: Math.min(comparedUsers, judged.length) },
+    () => judged[random.integer(judged.length)],
+  );
   const scores = new Float32Array(model.items);
   const places = Math.min(comparedPlaces, model.items);
   const position = new Map(train.items.map((id, index) => [id, index]));
@@ -115,11 +120,9 @@ async function compare(
   }
 }
 
-type GraphScore = (histories: ReturnType<typeof historyOf>, from: number, to: number, out: Float32Array) => Promise<void>;
+const emptyHistory: Histories = { indptr: new Int32Array(2), indices: new Int32Array(0), counts: new Float32Array(0) };
 
-const emptyHistory = { indptr: new Int32Array(2), indices: new Int32Array(0), counts: new Float32Array(0) };
-
-function historyOf(train: Interactions, row: number) {
+function historyOf(train: Histories, row: number): Histories {
   const from = train.indptr[row];
   const to = train.indptr[row + 1];
   return {
@@ -129,33 +132,42 @@ function historyOf(train: Interactions, row: number) {
   };
 }
 
-function toIds(history: ReturnType<typeof historyOf>, items: readonly string[]) {
+function toIds(history: Histories, items: readonly string[]) {
   return { items: Array.from(history.indices, (i) => items[i]), weights: history.counts };
 }
 
+/** Places asked beyond the list that is judged, so that ties at its end count as they do for a full row of scores. */
+const placesBeyond = 100;
+/** Score of what the graph did not list. */
+const unlisted = -3.4e38;
+
 /** Judges an exported graph, e.g. the champion's, on any data: ids go in and come out, so catalogues may differ. */
-export async function judgeGraph(input: JudgeInput & { graph: string; histories: string }, context: TaskContext): Promise<Judgement> {
-  const [train, heldOut, own] = await Promise.all([
-    readInteractions(input.train),
-    readHeldOut(input.heldOut),
-    readInteractions(input.histories),
-  ]);
+export async function judgeGraph(
+  input: JudgeInput & { graph: string; histories: string },
+  context: TaskContext,
+): Promise<Judgement> {
+  const [train, own] = await Promise.all([readInteractions(input.train), readInteractions(input.histories)]);
   const graph = await openRecommender(input.graph, own.items, context.threads);
+  // Columns: the catalogue of the data, then what only the graph knows, which is never relevant but takes places.
+  const columns = new Map(train.items.map((id, index) => [id, index]));
+  for (const id of own.items) if (!columns.has(id)) columns.set(id, columns.size);
+  const places = Math.min(input.objective.k + placesBeyond, own.items.length);
+  const model = {
+    items: columns.size,
+    async score(histories: Histories, from: number, to: number, out: Float32Array): Promise<void> {
+      out.fill(unlisted);
+      for (let row = from; row < to; row++) {
+        const asked = toIds(historyOf(histories, row), train.items);
+        // Once with and once without the user's own items: between them they hold the top of both lanes.
+        for (const list of await graph.recommend([asked, asked], places, [[], asked.items])) {
+          for (const [place, id] of list.ids.entries())
+            out[(row - from) * columns.size + columns.get(id)!] = list.scores[place];
+        }
+      }
+    },
+  };
   try {
-    const evaluation = await evaluateLists(
-      async (rows, lane, places) => {
-        const histories = rows.map((row) => toIds(historyOf(train, row), train.items));
-        return graph.recommend(histories, places, lane === 'discovery' ? histories.map((h) => h.items) : undefined);
-      },
-      train,
-      heldOut,
-      {
-        ...input.objective,
-        seed: input.seed,
-        progress: (fraction) => context.progress(fraction, 'judging the champion'),
-      },
-    );
-    return { value: valueOf(evaluation, input.objective), evaluation };
+    return await judge(model, input, (fraction) => context.progress(fraction, 'judging the champion'));
   } finally {
     await graph.close();
   }

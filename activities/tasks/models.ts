@@ -4,11 +4,10 @@ import { readArrays, writeArrays } from '../../compute/arrays/safetensors.ts';
 import type { TaskContext } from '../../compute/pool/task.ts';
 import type { AlgorithmName } from '../../contracts/algorithms.ts';
 import type { Evaluation } from '../../contracts/artifacts.ts';
-import { TradewindError } from '../../contracts/errors.ts';
 import type { Objective } from '../../contracts/lifecycle.ts';
 import type { ParameterValues } from '../../contracts/parameters.ts';
 import { readHeldOut, readInteractions } from '../../data/interactions.ts';
-import { evaluateRecommender } from '../../evaluation/evaluate.ts';
+import { evaluateRecommender, objectiveValue } from '../../evaluation/evaluate.ts';
 import type { FitContext, FittedRecommender } from '../../models/estimator.ts';
 import { estimatorOf } from '../../models/registry.ts';
 
@@ -53,29 +52,20 @@ async function fit(input: FitInput, context: TaskContext, share: number): Promis
   return estimatorOf(input.algorithm).fit(train, input.parameters as never, fitContext);
 }
 
-async function judge(model: FittedRecommender, input: JudgeInput): Promise<Judgement> {
+export async function judge(
+  model: Pick<FittedRecommender, 'score' | 'items'>,
+  input: JudgeInput,
+  progress?: (fraction: number) => void,
+): Promise<Judgement> {
   const [train, heldOut] = await Promise.all([readInteractions(input.train), readHeldOut(input.heldOut)]);
   const { objective } = input;
   const { evaluation } = await evaluateRecommender(model, train, heldOut, {
     k: objective.k,
     metric: objective.metric,
     seed: input.seed,
+    ...(progress === undefined ? {} : { progress }),
   });
-  return { value: valueOf(evaluation, objective), evaluation };
-}
-
-export function valueOf(evaluation: Evaluation, objective: Objective): number {
-  const name = `${objective.metric}@${objective.k}`;
-  const value = evaluation[objective.lane].metrics[name];
-  if (value === undefined || !Number.isFinite(value)) {
-    throw new TradewindError('SPLIT_EMPTY', {
-      subject: `The judged period in the ${objective.lane} lane`,
-      rule: `give a value of ${name}`,
-      value: `${evaluation[objective.lane].users} users`,
-      remedy: 'Move the cut-offs of "split" so that users of the training period come back after them.',
-    });
-  }
-  return value;
+  return { value: objectiveValue(evaluation, objective), evaluation };
 }
 
 /** Fits and judges; leaves nothing behind. */

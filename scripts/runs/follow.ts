@@ -18,7 +18,12 @@ const pollMilliseconds = 400;
 /** Faults are looked up less often: each look describes the workflow and its study. */
 const faultEvery = 5;
 
-export async function follow(client: Client, workflowId: string, watcher: Watcher, signal: AbortSignal): Promise<Ending> {
+export async function follow(
+  client: Client,
+  workflowId: string,
+  watcher: Watcher,
+  signal: AbortSignal,
+): Promise<Ending> {
   const handle = client.workflow.getHandle(workflowId);
   const stop = new AbortController();
   const ended: Promise<Ending> = handle.result().then(

@@ -1,0 +1,139 @@
+/** What a run looks like in a terminal of 80 columns: a line per stage as it ends, then the table of candidates. */
+import type { CandidateResult, LifecycleProgress, LifecycleResult, StageReport } from '../../contracts/lifecycle.ts';
+import { algorithms } from '../../contracts/algorithms.ts';
+import { clip, duration, LiveLines, style, table, terminalWidth } from '../terminal.ts';
+import type { PendingFault } from './failures.ts';
+import type { Watcher } from './follow.ts';
+
+const marks: Record<StageReport['state'], string> = {
+  waiting: ' ',
+  running: '…',
+  done: '✓',
+  skipped: '–',
+  failed: '✗',
+};
+
+/** Draws each stage once it has ended; in a terminal also a line that moves while one runs. */
+export class StageLines implements Watcher {
+  readonly #drawn = new Set<string>();
+  readonly #live = new LiveLines();
+  #trialsTold = 0;
+
+  progress(progress: LifecycleProgress): void {
+    const ended = progress.stages.filter(
+      (s) => s.state !== 'waiting' && s.state !== 'running' && !this.#drawn.has(s.stage),
+    );
+    if (ended.length > 0) this.#live.draw([]);
+    for (const report of ended) {
+      this.#drawn.add(report.stage);
+      this.#print(stageLine(report));
+    }
+    const running = progress.stages.find((s) => s.state === 'running');
+    if (running) this.#running(running, progress.trials);
+  }
+
+  fault({ activity, attempt, message }: PendingFault): void {
+    this.#print(`${style.yellow('!')} ${activity} is tried again (attempt ${attempt}): ${message}`);
+  }
+
+  silent(): void {
+    this.#live.draw([style.dim('waiting for a worker…')]);
+  }
+
+  end(): void {
+    this.#live.erase();
+  }
+
+  #running(report: StageReport, { done, failed, total }: LifecycleProgress['trials']): void {
+    if (this.#live.enabled) {
+      const since = report.startedAt === undefined ? 0 : Math.max(0, Date.now() - Date.parse(report.startedAt));
+      this.#live.draw([line(style.cyan(marks.running), report.stage, duration(since), report.note ?? '')]);
+    } else if (report.stage === 'tune' && total > 0 && done + failed >= this.#trialsTold + Math.ceil(total / 4)) {
+      // A log gets a line now and then in place of one that moves.
+      this.#trialsTold = done + failed;
+      console.log(line(' ', 'tune', '', report.note ?? ''));
+    }
+  }
+
+  #print(text: string): void {
+    this.#live.draw([]);
+    console.log(text);
+  }
+}
+
+export function stageLine({ stage, state, milliseconds, cached, note }: StageReport): string {
+  const paint = state === 'failed' ? style.red : state === 'skipped' ? style.dim : style.green;
+  const time = milliseconds === undefined ? '' : cached ? 'cached' : duration(milliseconds);
+  return line(paint(marks[state]), stage, time, note ?? '');
+}
+
+function line(mark: string, stage: string, time: string, note: string): string {
+  const head = `${stage.padEnd(9)} ${time.padStart(8)}  `;
+  return `${mark} ${stage.padEnd(9)} ${style.dim(time.padStart(8))}  ${clip(note, terminalWidth() - head.length - 3)}`;
+}
+
+export function candidateTable(candidates: CandidateResult[], metric: string): string {
+  return table(
+    [
+      { title: '' },
+      { title: `candidate (${metric})`, flexible: true },
+      { title: 'tuning', align: 'right' },
+      { title: 'discovery', align: 'right' },
+      { title: '95 % interval', align: 'right' },
+      { title: 'repeat', align: 'right' },
+    ],
+    candidates.map((c) => [
+      c.chosen ? style.green('★') : '',
+      `${algorithms[c.algorithm].title}${variant(c)}`,
+      number(c.validation),
+      number(c.evaluation?.discovery.metrics[metric]),
+      interval(c.evaluation?.discovery.interval),
+      number(c.evaluation?.repeat.metrics[metric]),
+    ]),
+  );
+}
+
+/** Tells two candidates of one algorithm apart. */
+function variant({ algorithm, parameters }: CandidateResult): string {
+  if (algorithm === 'item-knn') return ` (${parameters['similarity']})`;
+  if (algorithm === 'als') return ` (${parameters['factors']} factors)`;
+  return '';
+}
+
+function number(value: number | undefined): string {
+  return value === undefined ? '' : value.toFixed(4);
+}
+
+function interval(range: readonly [number, number] | undefined): string {
+  return range === undefined ? '' : `${range[0].toFixed(4)}–${range[1].toFixed(4)}`;
+}
+
+export interface ResultPlaces {
+  workflowUrl?: string;
+  trials?: string;
+  curl?: string;
+}
+
+export function resultLines(result: LifecycleResult, metric: string, places: ResultPlaces): string {
+  const { outcome, performance } = result;
+  const lines = [candidateTable(result.candidates, metric), ''];
+  const verdict = {
+    deployed: 'deployed',
+    unchanged: 'unchanged',
+    registered: 'registered, not deployed',
+    'awaiting-approval': 'waits for approval',
+  };
+  lines.push(`${style.bold(`${result.model} v${result.version}`)} ${verdict[outcome.kind]}: ${outcome.reason}`);
+  if (performance) {
+    const { requests, errors, p50Milliseconds, p99Milliseconds } = performance;
+    lines.push(
+      `tested: ${requests} requests, ${errors} errors, p50 ${p50Milliseconds.toFixed(1)} ms, p99 ${p99Milliseconds.toFixed(1)} ms`,
+    );
+  }
+  lines.push('');
+  if (places.workflowUrl) lines.push(`Web UI   ${places.workflowUrl}`);
+  lines.push(`Report   ${result.report}`);
+  if (places.trials) lines.push(`Trials   ${places.trials}`);
+  if (places.curl) lines.push('', 'Try it:', places.curl);
+  return lines.join('\n');
+}
