@@ -1,0 +1,63 @@
+/** What a sampler is, and how every sampler turns a place on a dimension into a value. */
+import type { ParameterValue, ParameterValues, SearchDimension, SearchSpace } from '../contracts/parameters.ts';
+
+export interface FinishedTrial {
+  readonly parameters: Readonly<ParameterValues>;
+  /** The objective; higher is better. */
+  readonly value: number;
+}
+
+export interface SampleRequest {
+  readonly space: SearchSpace;
+  /** Finished trials of this space that the trial may look at (law 8: the same ones however trials were timed). */
+  readonly history: readonly FinishedTrial[];
+  readonly seed: number;
+  /** Of the trial within its candidate, from 0. */
+  readonly index: number;
+}
+
+/**
+ * A pure function: the same request gives the same values, whatever was asked before, so that a trial can be repeated
+ * alone. Values lie within the space, integers are whole, and keys are those of the space in its order.
+ * @returns null when there is nothing left to try, for this index and all above.
+ */
+export type Sampler = (request: SampleRequest) => ParameterValues | null;
+
+/** So that digests name parameters that people can read and type: 0.00316228, not 0.0031622776601683794. */
+const significantDigits = 6;
+
+/**
+ * The value at a place of a dimension, all values of which get equal room, on the logarithmic scale where it is one.
+ * @param place - in [0, 1).
+ */
+export function valueAt(dimension: SearchDimension, place: number): ParameterValue {
+  if (dimension.kind === 'choice') return dimension.choices[Math.floor(place * dimension.choices.length)];
+  const { kind, min, max, log } = dimension;
+  if (kind === 'number') return shorten(dimension, between(min, max, log, place));
+  // Half a step beyond each end, so that the ends get as much room as the integers between them.
+  return clamp(dimension, Math.round(between(min - 0.5, max + 0.5, log, place)));
+}
+
+/** `points` values from end to end of a dimension, evenly spaced on its scale; fewer where it has not so many. */
+export function evenly(dimension: SearchDimension, points: number): ParameterValue[] {
+  if (dimension.kind === 'choice') return [...dimension.choices];
+  const { kind, min, max, log } = dimension;
+  const places = Array.from({ length: points }, (_, i) => between(min, max, log, i / (points - 1)));
+  const values = places.map((x) => (kind === 'integer' ? clamp(dimension, Math.round(x)) : shorten(dimension, x)));
+  return [...new Set(values)];
+}
+
+type Range = Exclude<SearchDimension, { kind: 'choice' }>;
+
+function between(min: number, max: number, log: boolean, place: number): number {
+  return log ? Math.exp(Math.log(min) + place * (Math.log(max) - Math.log(min))) : min + place * (max - min);
+}
+
+/** Rounding may lead past an end that has more digits. */
+function shorten(range: Range, value: number): number {
+  return clamp(range, Number(value.toPrecision(significantDigits)));
+}
+
+function clamp({ min, max }: Range, value: number): number {
+  return Math.min(max, Math.max(min, value));
+}
