@@ -1,0 +1,48 @@
+/** What the supervisor needs to know of a part of the stack. */
+import type { Complaint, ErrorCode } from '../../contracts/errors.ts';
+
+export interface Launch {
+  command: string;
+  args: string[];
+  env: NodeJS.ProcessEnv;
+  /** A channel over which the process sends a `ChannelMessage`. */
+  channel: boolean;
+}
+
+/** What a worker or the inference server tells its supervisor. */
+export type ChannelMessage =
+  | { type: 'ready' }
+  /** It cannot start; told before it exits, so that people read this sentence and not its log. */
+  | { type: 'failed'; code: ErrorCode; complaint: Complaint };
+
+export interface Service {
+  /** File-name part of its log and pid file. */
+  readonly name: string;
+  /** For people: "Temporal". */
+  readonly title: string;
+  /** Its subject in an error's sentence: "The Temporal server". */
+  readonly subject: string;
+  /** Services that must be healthy before it starts. */
+  readonly needs: readonly string[];
+  /** False: it has an address in the environment, and is only watched. */
+  readonly managed: boolean;
+  /** Milliseconds it may take until it is healthy, and to end after SIGTERM. */
+  readonly startTimeout: number;
+  readonly stopTimeout: number;
+  /** Finds or builds its program; once. */
+  prepare?(report: (note: string) => void, signal: AbortSignal): Promise<void>;
+  /** Chooses ports; before each of the first starts, so that one that lost its port in a race gets another. */
+  place?(): Promise<void>;
+  launch?(): Launch;
+  /** Throws while it is not healthy. A service with a channel is asked only after it said that it is ready. */
+  check?(): Promise<void>;
+  /** Puts in order what it serves (bucket, search attributes), once it has come up for the first time. */
+  settle?(): Promise<void>;
+  /** Closes what `check` keeps open. */
+  release?(): Promise<void>;
+  /** Where it answers, once that is known. */
+  address(): string | undefined;
+  /** What to do when it does not come up. */
+  readonly remedy: string;
+  readonly failureCode: ErrorCode;
+}
