@@ -103,7 +103,18 @@ export function clip(text: string, width: number): string {
     .trimEnd()}…`;
 }
 
-/** `0.43 s`, `12.3 s`, `2 min 05 s`, `1 h 02 min`, `3 d 04 h`. */
+/** Breaks a text without colours into lines at its spaces; a word that is too long stands alone. */
+export function wrap(text: string, width: number): string[] {
+  const lines: string[] = [];
+  for (const word of text.split(/\s+/)) {
+    const last = lines.at(-1);
+    if (last !== undefined && widthOf(last) + 1 + widthOf(word) <= width) lines[lines.length - 1] = `${last} ${word}`;
+    else lines.push(word);
+  }
+  return lines;
+}
+
+/** `430 ms`, `12.3 s`, `2 min 05 s`, `1 h 02 min`, `3 d 04 h`. */
 export function duration(milliseconds: number): string {
   const seconds = milliseconds / 1000;
   if (seconds < 0.9995) return `${Math.round(milliseconds)} ms`;

@@ -40,7 +40,7 @@ export function rotateLog(file: string, limit: number = maximumBytes): void {
   truncateSync(file);
 }
 
-/** The last lines that are not empty, without terminal colours. */
+/** The last lines that say something: not empty, without terminal colours, without Node's own frames of a stack. */
 export function tailOf(file: string, count = 12, from = 0): string[] {
   let descriptor: number;
   try {
@@ -55,7 +55,7 @@ export function tailOf(file: string, count = 12, from = 0): string[] {
     readSync(descriptor, buffer, 0, buffer.length, start);
     return stripVTControlCharacters(buffer.toString('utf8'))
       .split(/\r?\n/)
-      .filter((line) => line.trim() !== '')
+      .filter((line) => line.trim() !== '' && !/^ +at .*\(node:internal\//.test(line))
       .slice(-count);
   } finally {
     closeSync(descriptor);

@@ -48,7 +48,7 @@ export function workerService(state: StackState, entry: string, index: number, e
     // Activities get a grace of their own; what is cut off resumes from its checkpoint elsewhere.
     stopTimeout: 30_000,
     failureCode: 'STACK_FAILED',
-    remedy: 'See its log.',
+    remedy: 'If it says nothing, "tradewind doctor" may.',
     address: () => undefined,
     launch: () => ({
       command: nodeRuntime(),
@@ -70,7 +70,7 @@ export function apiService(state: StackState, entry: string, env: NodeJS.Process
     startTimeout: 60_000,
     stopTimeout: 15_000,
     failureCode: 'STACK_FAILED',
-    remedy: 'See its log.',
+    remedy: 'If it says nothing, "tradewind doctor" may.',
     address: () => state.api.url,
     launch: () => ({ command: nodeRuntime(), args: [entry], env: stackEnvironment(state, env), channel: true }),
     check: () => isLive(`${state.api.url}/v2/health/live`, paths.apiCertificateAuthority),

@@ -28,7 +28,7 @@ function localS3(state: StackState, ports: PortChoice, env: NodeJS.ProcessEnv): 
     startTimeout: 30_000,
     stopTimeout: 5_000,
     failureCode: 'STACK_FAILED',
-    remedy: 'See its log; its folder must be on a file system with extended attributes (TRADEWIND_HOME moves it).',
+    remedy: 'Its folder must be on a file system with extended attributes (TRADEWIND_HOME moves it).',
     address: () => state.s3.endpoint,
 
     async prepare(report, signal) {

@@ -258,7 +258,9 @@ export class SupervisedService {
     const lines = run === undefined ? [] : tailOf(this.#log, 12, run.logOffset);
     return new TradewindError(
       failureCode,
-      { subject, rule: managed ? 'start and be healthy' : 'answer', value, remedy },
+      managed
+        ? { subject, rule: 'start and be healthy', value, remedy: `Its log is ${this.#log}. ${remedy}` }
+        : { subject, rule: 'answer', value, remedy },
       lines.length === 0 ? {} : { cause: new LogTail(this.#log, lines) },
     );
   }

@@ -28,9 +28,11 @@ export async function tearDown(home: string, onState?: (state: StackState) => vo
     const current = readState(home);
     if (current?.supervisor.pid === supervisor.pid) onState?.(current);
   }
+  const last = readState(home);
+  if (last !== undefined) onState?.(last);
   if (isAlive(supervisor)) {
     await endGroup(supervisor, 0);
-    await clearAway(readState(home) ?? state);
+    await clearAway(last ?? state);
   }
   return 'stopped';
 }

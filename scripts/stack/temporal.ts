@@ -35,7 +35,7 @@ function localTemporal(state: StackState, ports: PortChoice, env: NodeJS.Process
     startTimeout: 60_000,
     stopTimeout: 10_000,
     failureCode: 'STACK_FAILED',
-    remedy: 'See its log; "tradewind doctor" checks what it needs.',
+    remedy: 'If it says nothing, "tradewind doctor" may.',
     address: () => state.temporal.address,
 
     async prepare(report, signal) {
