@@ -35,14 +35,14 @@ export const programs = {
     // Newer modules carry `replace` directives, which `go install` refuses.
     module: 'github.com/temporalio/cli/cmd/temporal',
     version: 'v1.5.1',
-    buildTime: '3 minutes',
+    buildTime: '3 min',
   },
   versitygw: {
     name: 'versitygw',
     title: 'the S3 server VersityGW',
     module: 'github.com/versity/versitygw/cmd/versitygw',
     version: 'v1.8.0',
-    buildTime: '1 minute',
+    buildTime: '1 min',
   },
 } as const satisfies Record<string, Program>;
 
@@ -127,8 +127,8 @@ export async function buildProgram(program: Program, { env, log, report, signal 
   mkdirSync(cache, { recursive: true });
   const workshop = mkdtempSync(join(cache, `.building-${program.name}-`));
   try {
-    const title = `building ${program.name} ${program.version} with Go ${go}, once, in about ${program.buildTime}`;
-    report(title);
+    const title = `building, once, about ${program.buildTime}`;
+    report(`${title}: Go ${go}`);
     startLog(log);
     let compiled = 0;
     const code = await runGo(['install', '-v', `${program.module}@${program.version}`], {
@@ -138,9 +138,10 @@ export async function buildProgram(program: Program, { env, log, report, signal 
       signal,
       onLine: (line) => {
         const downloading = /^go: downloading (\S+)/.exec(line)?.[1];
-        if (downloading === undefined) compiled++;
-        const step = downloading === undefined ? `${compiled} packages compiled` : `downloading ${downloading}`;
-        report(`${title}: ${step}`);
+        if (downloading !== undefined) report(`${title}: downloading ${downloading}`);
+        // Its own package is the last to be compiled, and then all are linked.
+        else if (line === program.module) report(`${title}: linking`);
+        else report(`${title}: ${++compiled} packages`);
       },
     });
     signal.throwIfAborted();

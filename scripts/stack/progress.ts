@@ -1,10 +1,12 @@
 /** The stack coming up or going down, in the terminal: a line for each part. */
 import { clip, duration, LiveLines, mark, spinner, style, terminalWidth } from '../terminal.ts';
+import { cacheFolder } from './binaries.ts';
 import type { ServiceCondition, ServiceState, StackState } from './state.ts';
 
 const words: Record<ServiceCondition, string> = {
   waiting: 'waiting for the others',
   preparing: 'looking for its program',
+  building: 'building its program',
   starting: 'starting',
   healthy: 'healthy',
   unhealthy: 'does not answer',
@@ -23,6 +25,7 @@ export class StackProgress {
   readonly #told = new Map<string, { condition: ServiceCondition; at: number }>();
   readonly #goal: ServiceCondition;
   #drawnAt = 0;
+  #saidBuilding = false;
   #last: StackState | undefined;
 
   /** @param goal - what each part is on its way to */
@@ -33,6 +36,10 @@ export class StackProgress {
   /** Cheap to call often. */
   show(state: StackState): void {
     this.#last = state;
+    if (!this.#saidBuilding && state.services.some(({ condition }) => condition === 'building')) {
+      this.#saidBuilding = true;
+      this.say(`Servers that are not installed are built with Go, and kept in ${cacheFolder()}.`);
+    }
     if (!this.#live.enabled) return this.#tell(state);
     if (performance.now() - this.#drawnAt < drawInterval) return;
     this.#draw();
@@ -61,7 +68,7 @@ export class StackProgress {
       const { condition, name, since } = service;
       const told = this.#told.get(name);
       const lasting = Date.now() - Math.max(told?.at ?? 0, Date.parse(since)) > noteInterval;
-      const news = told?.condition !== condition && condition === this.#goal;
+      const news = told?.condition !== condition && (condition === this.#goal || condition === 'building');
       if (condition === 'waiting' || condition === 'stopped' ? !news : !news && !(lasting && condition !== 'healthy'))
         continue;
       this.#told.set(name, { condition, at: Date.now() });

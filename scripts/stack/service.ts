@@ -29,8 +29,8 @@ export interface Service {
   /** Milliseconds it may take until it is healthy, and to end after SIGTERM. */
   readonly startTimeout: number;
   readonly stopTimeout: number;
-  /** Finds or builds its program; once. */
-  prepare?(report: (note: string) => void, signal: AbortSignal): Promise<void>;
+  /** Finds its program, or builds it and reports how that goes; once. */
+  prepare?(building: (note: string) => void, signal: AbortSignal): Promise<void>;
   /** Chooses ports; before each of the first starts, so that one that lost its port in a race gets another. */
   place?(): Promise<void>;
   launch?(): Launch;

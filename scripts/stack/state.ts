@@ -12,8 +12,10 @@ export interface ProcessRecord {
 export type ServiceCondition =
   /** Its turn has not come. */
   | 'waiting'
-  /** Its program is being found or built. */
+  /** Its program is being looked for. */
   | 'preparing'
+  /** Its program is being built. */
+  | 'building'
   | 'starting'
   | 'healthy'
   /** It runs, or should answer at its address, and does not. */

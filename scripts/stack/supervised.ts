@@ -83,7 +83,7 @@ export class SupervisedService {
     const began = performance.now();
     const { service } = this;
     this.#set('preparing');
-    await service.prepare?.((note) => this.#note(note), signal);
+    await service.prepare?.((note) => this.#building(note), signal);
     if (service.managed) startLog(this.#log);
     for (let attempt = 1; ; attempt++) {
       signal.throwIfAborted();
@@ -286,11 +286,11 @@ export class SupervisedService {
   }
 
   #notedAt = 0;
-  #note(note: string): void {
+  #building(note: string): void {
     // A build reports hundreds of packages a second at times.
-    if (this.state.note !== undefined && Date.now() - this.#notedAt < 200) return;
+    if (this.state.condition === 'building' && Date.now() - this.#notedAt < 200) return;
     this.#notedAt = Date.now();
-    this.#set(this.state.condition, note);
+    this.#set('building', note);
   }
 }
 
