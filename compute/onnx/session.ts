@@ -12,7 +12,7 @@ import type { DataType } from './datatypes.ts';
 import { encodeModel, type TensorSignature } from './model.ts';
 
 /** onnxruntime's names of what can run a graph. Nodes that the asked one cannot run, it gives to `cpu`. */
-export const providers = ['cpu', 'cuda', 'tensorrt', 'webgpu', 'coreml', 'dml'] as const;
+export const providers = ['cpu', 'cuda', 'tensorrt', 'coreml', 'dml'] as const;
 export type Provider = (typeof providers)[number];
 
 export interface TensorValue {
