@@ -25,6 +25,12 @@ export async function apiPost<T>(path: string, body: unknown, env: ApiEnvironmen
   return ask<T>('POST', path, body, env);
 }
 
+/** A user whom the served model knows, for examples that people paste. */
+export async function exampleUser(env: ApiEnvironment, model: string): Promise<string | undefined> {
+  const { models } = await apiGet<{ models: { model: string; exampleUser?: string | null }[] }>('/v1/models', env);
+  return models.find((served) => served.model === model)?.exampleUser ?? undefined;
+}
+
 async function ask<T>(method: 'GET' | 'POST', path: string, body: unknown, env: ApiEnvironment): Promise<T> {
   const { TRADEWIND_API_URL: url, TRADEWIND_API_KEY_FILE: keyFile, TRADEWIND_API_CA_FILE: caFile } = env;
   if (!url || !keyFile) {

@@ -27,15 +27,16 @@ const querySchema = z.strictObject({
   lane,
 });
 
+const weightRule = { error: 'must be a number in (0, 1000000]' };
 const weightedItem = z.strictObject({
   id: itemId,
-  weight: z.number().positive().max(1e6).default(1),
+  weight: z.number(weightRule).positive(weightRule).max(1e6, weightRule).default(1),
 });
 const basketSchema = z.strictObject({
   items: z
     .array(
       z.union([itemId.transform((id) => ({ id, weight: 1 })), weightedItem], {
-        error: 'must be an item id or {"id", "weight"?} with a weight in (0, 1000000]',
+        error: 'must be an item id or {"id", "weight"?}',
       }),
     )
     .max(maxIds),

@@ -42,7 +42,7 @@ export function answerFor(error: unknown, requestId: string): ErrorAnswer {
   }
   return {
     status: 500,
-    code: 'SERVER_UNAVAILABLE',
+    code: 'INTERNAL',
     message: `The inference server must answer every valid request. It failed at this one, for a reason that its log tells under request id ${requestId}. Try again; if it fails again, report it with the log.`,
   };
 }

@@ -90,8 +90,11 @@ function readTensor(given: InferBody['inputs'][number], { name, datatype, shape 
 
 const elements: Record<Datatype, (flat: unknown[], subject: string) => Tensor['data']> = {
   BYTES: (flat, subject) => {
-    if (!flat.every((value) => typeof value === 'string')) throw refuse(subject, 'hold strings only');
-    return flat;
+    // The runtime takes a string to end at its first NUL.
+    if (!flat.every((value) => typeof value === 'string' && !value.includes('\0'))) {
+      throw refuse(subject, 'hold strings without NUL only');
+    }
+    return flat as string[];
   },
   FP32: (flat, subject) => {
     const data = new Float32Array(flat.length);
