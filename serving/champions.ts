@@ -53,6 +53,8 @@ export interface ModelStatus {
   champion: { version: number; artifactDigest: string };
   items: number | null;
   users: number | null;
+  /** A user with a history, for examples that people paste. */
+  exampleUser: string | null;
   /** Why the champion could not be loaded. */
   error?: string;
 }
@@ -119,6 +121,7 @@ export class Champions {
         champion: { version: champion.version, artifactDigest: champion.artifactDigest },
         items: served?.threads.facts.items ?? null,
         users: served?.threads.facts.users ?? null,
+        exampleUser: served?.threads.facts.exampleUser ?? null,
         ...(failure && { error: failure.message }),
       };
     });

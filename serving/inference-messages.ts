@@ -22,6 +22,8 @@ export interface TensorSignature {
 export interface ModelFacts {
   items: number;
   users: number;
+  /** A user with a history, for examples that people paste. */
+  exampleUser: string | null;
   inputs: TensorSignature[];
   outputs: TensorSignature[];
 }

@@ -76,6 +76,7 @@ export class Recommender {
     this.facts = {
       items: catalogue.length,
       users: histories.users.size,
+      exampleUser: histories.users.keys().next().value ?? null,
       inputs: signatureOf(session.inputs),
       outputs: signatureOf(session.outputs),
     };
