@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Pool } from 'undici';
+import { cleanEnvironment } from '../support/stack.ts';
 
 const entry = fileURLToPath(new URL('../../serving/main.ts', import.meta.url));
 
@@ -34,7 +35,7 @@ export interface ServerProcess {
 
 export async function startServer(env: Record<string, string>): Promise<ServerProcess> {
   const child = spawn(process.execPath, [entry], {
-    env: { ...process.env, TRADEWIND_API_PORT: '0', TRADEWIND_LOG_LEVEL: 'debug', ...env },
+    env: cleanEnvironment(env['TRADEWIND_HOME'], { TRADEWIND_API_PORT: '0', TRADEWIND_LOG_LEVEL: 'debug', ...env }),
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   });
   let output = '';

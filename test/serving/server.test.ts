@@ -248,6 +248,7 @@ describe('operations', () => {
         champion: { version: 1, artifactDigest },
         items: 12,
         users: 2,
+        exampleUser: 'ann',
       },
     ]);
   });
