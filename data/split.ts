@@ -178,9 +178,9 @@ function arrangeTraining(pairs: Pairs, names: Names, { minUsersPerItem, minItems
   const kept = (p: number) => inCatalogue(p) && has[users[p]] >= Math.max(1, minItemsPerUser);
   const trainingUsers = tally(items, names.items.length, kept);
 
-  const rows = indicesWhere(has, (n) => n >= Math.max(1, minItemsPerUser));
-  // A stable sort keeps items of as many users in the order of their ids.
-  const catalogue = indicesWhere(trainingUsers, (n) => n > 0).sort(
+  const rows = numbersWhere(names.users.length, (u) => has[u] >= Math.max(1, minItemsPerUser));
+  // Numbers follow ids, so they order items of as many users.
+  const catalogue = numbersWhere(names.items.length, (i) => trainingUsers[i] > 0).sort(
     (a, b) => trainingUsers[b] - trainingUsers[a] || a - b,
   );
   const rowOf = inverse(rows, names.users.length);
@@ -191,8 +191,9 @@ function arrangeTraining(pairs: Pairs, names: Names, { minUsersPerItem, minItems
     items: Array.from(catalogue, (i) => names.items[i]),
     indptr: csr.indptr,
     indices: csr.indices,
-    counts: Float32Array.from(csr.pairs, (p) => counts[p]),
+    counts: new Float32Array(csr.pairs.length),
   };
+  for (let at = 0; at < csr.pairs.length; at++) x.counts[at] = counts[csr.pairs[at]];
   return { x, rowOf, indexOf };
 }
 
@@ -212,12 +213,12 @@ async function arrangeHeldOut(
   );
   const isKnown = (p: number) => rowOf[pairs.users[p]] >= 0 && indexOf[pairs.items[p]] >= 0;
   const csr = compress(pairs.users, pairs.items, isKnown, rowOf, indexOf, x.users.length, x.items.length);
-  const judged = Int32Array.from(x.users.keys()).filter((row) => csr.indptr[row] < csr.indptr[row + 1]);
+  const judged = numbersWhere(x.users.length, (row) => csr.indptr[row] < csr.indptr[row + 1]);
   const cold = new Set<number>();
   let coldItemEvents = 0;
-  for (const [p, u] of pairs.users.entries()) {
-    const row = rowOf[u];
-    if (row < 0) cold.add(u);
+  for (let p = 0; p < pairs.users.length; p++) {
+    const row = rowOf[pairs.users[p]];
+    if (row < 0) cold.add(pairs.users[p]);
     else if (indexOf[pairs.items[p]] < 0 && csr.indptr[row] < csr.indptr[row + 1]) coldItemEvents++;
   }
   return {
@@ -246,7 +247,7 @@ function compress(
   rows: number,
   columns: number,
 ): { indptr: Int32Array; indices: Int32Array; pairs: Int32Array } {
-  const kept = Int32Array.from(users.keys()).filter(keep);
+  const kept = numbersWhere(users.length, keep);
   const byColumn = countingSort(kept, (p) => indexOf[items[p]], columns).order;
   const { order, starts } = countingSort(byColumn, (p) => rowOf[users[p]], rows);
   return { indptr: starts, indices: order.map((p) => indexOf[items[p]]), pairs: order };
@@ -266,8 +267,12 @@ function countingSort(
   return { order, starts };
 }
 
-function indicesWhere(values: Int32Array, test: (value: number) => boolean): Int32Array {
-  return Int32Array.from(values.keys()).filter((index) => test(values[index]));
+/** Those of 0 … length − 1 that pass, ascending. Loops, because iterators would hold each number as an object. */
+function numbersWhere(length: number, test: (n: number) => boolean): Int32Array {
+  const found = new Int32Array(length);
+  let size = 0;
+  for (let n = 0; n < length; n++) if (test(n)) found[size++] = n;
+  return found.slice(0, size);
 }
 
 function inverse(chosen: Int32Array, size: number): Int32Array {
