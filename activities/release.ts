@@ -96,7 +96,7 @@ export function releaseActivities(deps: Dependencies) {
       const seen = await registry.alias(model, 'champion');
       if (seen === undefined || seen.record.version !== version) return;
       if (previousVersion === null) {
-        await registry.removeAlias(model, 'champion', seen.etag);
+        await registry.withdrawAlias(model, 'champion', { changedBy, reason, previousVersion: version }, seen.etag);
         return;
       }
       const { artifactDigest } = await registry.version(model, previousVersion);

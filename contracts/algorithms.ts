@@ -23,11 +23,11 @@ const itemKnn = {
     kind: 'choice',
     choices: ['cosine', 'bm25'],
     default: 'bm25',
-    doc: 'Cosine of the item columns, or inner products of BM25-weighted columns (Robertson and Zaragoza, 2009).',
+    doc: 'Cosine of the item columns, or inner products of columns weighted by BM25, items as documents (Robertson and Zaragoza, 2009).',
   },
   neighbours: { kind: 'integer', min: 1, max: 1000, default: 200, log: true, doc: 'Similar items kept per item.' },
   k1: { kind: 'number', min: 0, max: 1000, default: 1.2, log: true, doc: 'BM25 saturation of repeated events.' },
-  b: { kind: 'number', min: 0, max: 1, default: 0.75, doc: 'BM25 normalisation by the length of a history.' },
+  b: { kind: 'number', min: 0, max: 1, default: 0.75, doc: 'BM25 normalisation by how much an item is bought.' },
   weighting,
 } as const satisfies ParameterTable;
 

@@ -104,6 +104,18 @@ export const aliasSchema = z.strictObject({
 });
 export type AliasRecord = z.infer<typeof aliasSchema>;
 
+/**
+ * An alias that was taken away: nothing has that role now. Kept as an object, since S3 servers differ in whether an
+ * `If-None-Match` sees a deleted one.
+ */
+export const withdrawnAliasSchema = z.strictObject({
+  withdrawn: z.literal(true),
+  changedAt: z.string(),
+  changedBy: z.string(),
+  reason: z.string(),
+  previousVersion: z.int(),
+});
+
 /** Tensor names of every recommender's graph. They never change. */
 export const recommenderTensors = {
   /** `string [batch, history]`: item ids of a user's history, `""` pads; ids outside the catalogue count for nothing. */

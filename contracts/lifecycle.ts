@@ -79,6 +79,8 @@ export interface IngestResult extends StageTiming {
 }
 
 export interface ValidateRequest {
+  /** What to call the data in messages. */
+  dataset: string;
   interactions: BlobRef;
   rules: PipelineSpec['validation'];
 }

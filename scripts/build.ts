@@ -44,7 +44,11 @@ async function linkCommand(): Promise<void> {
 
 await mkdir(join(buildDir, 'kernels'), { recursive: true });
 const { buildKernels } = await import('../compute/kernels/build.ts');
-const [kernels, bundled] = await Promise.all([buildKernels(join(buildDir, 'kernels')), buildWorkflowBundle(), linkCommand()]);
+const [kernels, bundled] = await Promise.all([
+  buildKernels(join(buildDir, 'kernels')),
+  buildWorkflowBundle(),
+  linkCommand(),
+]);
 if (process.argv.includes('--verbose')) {
   console.log(`kernels: ${kernels.join(', ') || 'up to date'}; workflow bundle: ${bundled ? 'built' : 'up to date'}`);
 }

@@ -11,7 +11,6 @@ import { pipeline } from 'node:stream/promises';
 import { createWriteStream } from 'node:fs';
 import type { Readable } from 'node:stream';
 import {
-  DeleteObjectCommand,
   GetObjectCommand,
   HeadBucketCommand,
   HeadObjectCommand,
@@ -228,17 +227,6 @@ export class ArtifactStore {
       if (condition !== undefined && (status === 412 || status === 409 || (status === 404 && !isNoSuchBucket(error)))) {
         return 'conflict';
       }
-      throw storeError(error, this.place, key);
-    }
-  }
-
-  /** @param etag - removed only while the object is this one */
-  async remove(key: string, etag: string): Promise<'removed' | 'conflict'> {
-    try {
-      await this.client.send(new DeleteObjectCommand({ Bucket: this.settings.bucket, Key: key, IfMatch: etag }));
-      return 'removed';
-    } catch (error) {
-      if (httpStatusOf(error) === 412 || httpStatusOf(error) === 404) return 'conflict';
       throw storeError(error, this.place, key);
     }
   }

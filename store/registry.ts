@@ -4,6 +4,7 @@ import {
   aliasSchema,
   artifactSchema,
   versionManifestSchema,
+  withdrawnAliasSchema,
   type AliasRecord,
   type Artifact,
   type BlobRef,
@@ -97,9 +98,14 @@ export class ModelRegistry {
     }
   }
 
+  /** `undefined` where there is none, or where it was taken away. */
   async alias(model: string, alias: Alias): Promise<{ record: AliasRecord; etag: string } | undefined> {
-    const found = await this.#store.getJson(objectKeys.alias(model, alias), aliasSchema);
-    return found && { record: found.value, etag: found.etag };
+    const found = await this.#readAlias(model, alias);
+    return found === undefined || 'withdrawn' in found.value ? undefined : { record: found.value, etag: found.etag };
+  }
+
+  async #readAlias(model: string, alias: Alias) {
+    return this.#store.getJson(objectKeys.alias(model, alias), z.union([aliasSchema, withdrawnAliasSchema]));
   }
 
   /**
@@ -114,15 +120,22 @@ export class ModelRegistry {
     seen: string | undefined,
   ): Promise<{ etag: string } | 'conflict'> {
     const value: AliasRecord = aliasSchema.parse({ ...record, changedAt: new Date().toISOString() });
-    return this.#store.putJson(
-      objectKeys.alias(model, alias),
-      value,
-      seen === undefined ? { ifNoneMatch: '*' } : { ifMatch: seen },
-    );
+    const key = objectKeys.alias(model, alias);
+    if (seen !== undefined) return this.#store.putJson(key, value, { ifMatch: seen });
+    const there = await this.#readAlias(model, alias);
+    if (there === undefined) return this.#store.putJson(key, value, { ifNoneMatch: '*' });
+    return 'withdrawn' in there.value ? this.#store.putJson(key, value, { ifMatch: there.etag }) : 'conflict';
   }
 
   /** Takes an alias away, provided that it still stands as the caller saw it. */
-  async removeAlias(model: string, alias: Alias, seen: string): Promise<'removed' | 'conflict'> {
-    return this.#store.remove(objectKeys.alias(model, alias), seen);
+  async withdrawAlias(
+    model: string,
+    alias: Alias,
+    note: { changedBy: string; reason: string; previousVersion: number },
+    seen: string,
+  ): Promise<'withdrawn' | 'conflict'> {
+    const value = withdrawnAliasSchema.parse({ withdrawn: true, ...note, changedAt: new Date().toISOString() });
+    const put = await this.#store.putJson(objectKeys.alias(model, alias), value, { ifMatch: seen });
+    return put === 'conflict' ? 'conflict' : 'withdrawn';
   }
 }

@@ -9,6 +9,12 @@ interface AwsError {
   cause?: unknown;
 }
 
+/** What is kept of the client's error: the rest holds the whole exchange, signed headers included. */
+function slim(error: unknown): Error {
+  const { name = 'Error', message = '', $metadata } = error as AwsError;
+  return Object.assign(new Error(message), { name, $metadata });
+}
+
 export function httpStatusOf(error: unknown): number | undefined {
   return (error as AwsError | undefined)?.$metadata?.httpStatusCode;
 }
@@ -37,7 +43,7 @@ export function storeError(error: unknown, place: string, key?: string): Tradewi
         value: name === '' || name === 'Unknown' || /^\d+$/.test(name) ? `HTTP ${status}` : name,
         remedy: 'Check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and the bucket policy.',
       },
-      { cause: error },
+      { cause: slim(error) },
     );
   }
   if (name === 'NoSuchBucket' || (status === 404 && key === undefined)) {
@@ -49,7 +55,7 @@ export function storeError(error: unknown, place: string, key?: string): Tradewi
         value: 'NoSuchBucket',
         remedy: 'Create the bucket with versioning on, or set TRADEWIND_BUCKET to one that exists.',
       },
-      { cause: error },
+      { cause: slim(error) },
     );
   }
   return new TradewindError(
@@ -60,6 +66,6 @@ export function storeError(error: unknown, place: string, key?: string): Tradewi
       value: [status, code ?? name, message].filter((part) => part !== undefined && part !== '').join(' '),
       remedy: 'It is tried again by itself; if it lasts, check that the server of S3_ENDPOINT is up.',
     },
-    { cause: error },
+    { cause: slim(error) },
   );
 }

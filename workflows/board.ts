@@ -14,12 +14,13 @@ import type {
 import { stages, type Stage } from '../contracts/names.ts';
 import { markStage } from './attributes.ts';
 
+// Plain symbols: every font has them, a browser without emoji fonts too.
 const icons: Record<StageReport['state'], string> = {
   waiting: '·',
-  running: '⏳',
-  done: '✅',
-  skipped: '⏭️',
-  failed: '❌',
+  running: '…',
+  done: '✓',
+  skipped: '–',
+  failed: '✗',
 };
 
 export class Board {
@@ -63,6 +64,13 @@ export class Board {
     } finally {
       this.#show();
     }
+  }
+
+  /** A stage that ran inside another one: its time is known from its result. */
+  record(stage: Stage, note: string, milliseconds?: number): void {
+    Object.assign(this.#report(stage), { state: 'done', note, milliseconds });
+    markStage(stage);
+    this.#show();
   }
 
   skip(stage: Stage, note: string): void {
@@ -133,7 +141,7 @@ export class Board {
 
 function candidateRow(c: CandidateResult, objective: string): string {
   const of = (lane: 'discovery' | 'repeat') => number(c.evaluation?.[lane].metrics[objective]);
-  return `| ${c.algorithm} ${settings(c)} | ${number(c.validation)} | ${of('discovery')} | ${of('repeat')} | ${c.chosen ? '🏆' : ''} |`;
+  return `| ${c.algorithm} ${settings(c)} | ${number(c.validation)} | ${of('discovery')} | ${of('repeat')} | ${c.chosen ? '★' : ''} |`;
 }
 
 function settings({ parameters }: Pick<TrialReport, 'parameters'>): string {

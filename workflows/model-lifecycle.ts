@@ -1,6 +1,5 @@
 /** `modelLifecycle`: from a pipeline spec to a registered, and where it is better a served, version. */
 import {
-  ApplicationFailure,
   executeChild,
   ParentClosePolicy,
   setHandler,
@@ -48,6 +47,7 @@ export async function modelLifecycle(input: LifecycleInput): Promise<LifecycleRe
     'validate',
     () =>
       computeOnCpu('validate', 'check the rules of the spec', {
+        dataset,
         interactions: ingested.interactions,
         rules: spec.validation,
       }),
@@ -292,16 +292,8 @@ export async function modelLifecycle(input: LifecycleInput): Promise<LifecycleRe
         performance: measured,
       };
     }
-    await board.during(
-      'test',
-      async () => measured,
-      (p) => performanceNote(p),
-    );
-    await board.during(
-      'serve',
-      async () => version,
-      (v) => `version ${v} answers at ${links?.api ?? 'the API'}`,
-    );
+    if (measured) board.record('test', performanceNote(measured), measured.seconds * 1000);
+    board.record('serve', `version ${version} answers at ${links?.api ?? 'the API'}`);
     return { outcome: { kind: 'deployed', version, reason: comparison.reason }, performance: measured };
   }
 }
@@ -325,8 +317,7 @@ function deployedNote({ deployment, decision, by }: ReleaseResult): string {
   return `${deployment?.state}: ${deployment?.reason}`;
 }
 
-function performanceNote(p: PerformanceReport | undefined): string {
-  if (p === undefined) throw ApplicationFailure.nonRetryable('A deployed version has a performance report.');
+function performanceNote(p: PerformanceReport): string {
   return `${p.requests} requests, ${p.errors} errors, p50 ${p.p50Milliseconds.toFixed(1)} ms, p99 ${p.p99Milliseconds.toFixed(1)} ms`;
 }
 

@@ -62,7 +62,7 @@ async function run(path: string, options: Options): Promise<void> {
     const { workflowType, ...start } = lifecycleStart(loaded, links);
     const workflowId = newLifecycleId(loaded.spec.model);
     const handle = await client.workflow.start(workflowType, { ...start, workflowId });
-    const url = workflowUrl(links, workflowId, handle.firstExecutionRunId);
+    const url = workflowUrl(links, workflowId);
     if (!options.json) {
       console.log(`${style.bold(loaded.spec.model)} started as ${workflowId}`);
       if (url) console.log(style.dim(url));

@@ -9,9 +9,8 @@ export function linksOf(state: StackState): Links {
   };
 }
 
-/** Where the Web UI shows a workflow; `undefined` where no Web UI is known. */
-export function workflowUrl(links: Links, workflowId: string, runId?: string): string | undefined {
+/** Where the Web UI shows a workflow's last run; `undefined` where no Web UI is known. */
+export function workflowUrl(links: Links, workflowId: string): string | undefined {
   if (links.webUi === undefined || links.namespace === undefined) return undefined;
-  const base = `${links.webUi}/namespaces/${links.namespace}/workflows/${encodeURIComponent(workflowId)}`;
-  return runId === undefined ? base : `${base}/${runId}/history`;
+  return `${links.webUi}/namespaces/${links.namespace}/workflows/${encodeURIComponent(workflowId)}`;
 }

@@ -1,0 +1,213 @@
+/** Data stages: fetched and pinned by digest here, computed by DuckDB in a compute process. */
+import { createWriteStream } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { Readable } from 'node:stream';
+import { Context } from '@temporalio/activity';
+import { TradewindError } from '../contracts/errors.ts';
+import type {
+  CleanRequest,
+  CleanResult,
+  IngestRequest,
+  IngestResult,
+  SplitPart,
+  SplitRequest,
+  SplitResult,
+  ValidateRequest,
+  ValidateResult,
+} from '../contracts/lifecycle.ts';
+import type { SplitFiles } from '../data/split.ts';
+import { dataDigest, resolveSources, type SourceFetchers, type SourceFile } from '../data/sources.ts';
+import type { ArtifactStore } from '../store/artifact-store.ts';
+import { codeVersion } from './code-version.ts';
+import type { Dependencies } from './dependencies.ts';
+import { runTask } from './run-task.ts';
+import { cached } from './step-cache.ts';
+import {
+  dataFiles,
+  type CleanInput,
+  type CleanOutput,
+  type IngestInput,
+  type IngestOutput,
+  type SplitInput,
+  type SplitOutput,
+  type ValidateInput,
+  type ValidateOutput,
+} from './tasks/data.ts';
+
+const rooms = ['compute', 'data'] as const;
+
+export function dataActivities(deps: Dependencies) {
+  const { store, cores } = deps;
+  const fetchers = sourceFetchers(store);
+
+  return {
+    async ingest({ data }: IngestRequest): Promise<IngestResult> {
+      const folder = await mkdtemp(join(tmpdir(), 'tradewind-sources-'));
+      try {
+        // Fetched sources are large at times, and the worker must be heard meanwhile.
+        const context = Context.current();
+        const timer = setInterval(() => context.heartbeat({ note: 'fetching' }), 2_000);
+        const options = { folder, fetchers, signal: context.cancellationSignal };
+        let interactions: SourceFile[];
+        let items: SourceFile[] | undefined;
+        try {
+          interactions = await resolveSources(data.interactions.path, {
+            ...options,
+            folder: join(folder, 'interactions'),
+          });
+          items = data.items && (await resolveSources(data.items.path, { ...options, folder: join(folder, 'items') }));
+        } finally {
+          clearInterval(timer);
+        }
+        const { columns, format } = data.interactions;
+        const key = {
+          stage: 'ingest',
+          code: codeVersion(rooms, 'data.ts'),
+          inputs: {
+            interactions: { files: contentsOf(interactions), columns, format },
+            items: items && { files: contentsOf(items), columns: data.items?.columns, format: data.items?.format },
+          },
+        };
+        return await cached(store, key, () =>
+          runTask<IngestInput, IngestOutput, Omit<IngestResult, 'cached' | 'milliseconds'>>(
+            deps,
+            {
+              file: 'data.ts',
+              name: 'ingest',
+              input: {
+                interactions: { files: interactions.map((f) => f.path), columns, format },
+                ...(items && data.items
+                  ? {
+                      items: {
+                        files: items.map((f) => f.path),
+                        columns: data.items.columns,
+                        format: data.items.format,
+                      },
+                    }
+                  : {}),
+              },
+              threads: cores,
+              label: `ingest ${data.name}`,
+            },
+            async (output, workDir) => ({
+              interactions: await store.putFile(join(workDir, dataFiles.interactions), dataFiles.interactions),
+              ...(items ? { items: await store.putFile(join(workDir, dataFiles.items), dataFiles.items) } : {}),
+              rows: output.rows,
+              itemRows: output.itemRows,
+              dataDigest: dataDigest([...interactions, ...(items ?? [])]),
+            }),
+          ),
+        );
+      } finally {
+        await rm(folder, { recursive: true, force: true });
+      }
+    },
+
+    async validate({ dataset, interactions, rules }: ValidateRequest): Promise<ValidateResult> {
+      const key = {
+        stage: 'validate',
+        code: codeVersion(rooms, 'data.ts'),
+        inputs: { interactions: interactions.digest, rules },
+      };
+      return cached(store, key, async () => {
+        const input = { dataset, interactions: await store.fetch(interactions), rules };
+        return runTask<ValidateInput, ValidateOutput, Omit<ValidateResult, 'cached' | 'milliseconds'>>(
+          deps,
+          { file: 'data.ts', name: 'validate', input, threads: cores, label: 'validate' },
+          async (output, workDir) => ({
+            ...output,
+            report: await store.putFile(join(workDir, dataFiles.validation), dataFiles.validation),
+          }),
+        );
+      });
+    },
+
+    async clean({ interactions, preparation }: CleanRequest): Promise<CleanResult> {
+      const { dropReturns, maxEventsPerUserPerDay } = preparation;
+      const rules = { dropReturns, maxEventsPerUserPerDay };
+      const key = {
+        stage: 'clean',
+        code: codeVersion(rooms, 'data.ts'),
+        inputs: { interactions: interactions.digest, rules },
+      };
+      return cached(store, key, async () => {
+        const input = { interactions: await store.fetch(interactions), rules };
+        return runTask<CleanInput, CleanOutput, Omit<CleanResult, 'cached' | 'milliseconds'>>(
+          deps,
+          { file: 'data.ts', name: 'clean', input, threads: cores, label: 'clean' },
+          async (output, workDir) => ({
+            ...output,
+            interactions: await store.putFile(join(workDir, dataFiles.cleaned), dataFiles.cleaned),
+          }),
+        );
+      });
+    },
+
+    async split({ interactions, preparation, split }: SplitRequest): Promise<SplitResult> {
+      const { minUsersPerItem, minItemsPerUser } = preparation;
+      const rules = { minUsersPerItem, minItemsPerUser };
+      const key = {
+        stage: 'split',
+        code: codeVersion(rooms, 'data.ts'),
+        inputs: { interactions: interactions.digest, rules, split },
+      };
+      return cached(store, key, async () => {
+        const input = { interactions: await store.fetch(interactions), rules, split };
+        return runTask<SplitInput, SplitOutput, Omit<SplitResult, 'cached' | 'milliseconds'>>(
+          deps,
+          { file: 'data.ts', name: 'split', input, threads: cores, label: 'split' },
+          async (output) => {
+            const part = async ({ train, heldOut, ...counts }: SplitFiles): Promise<SplitPart> => ({
+              train: await store.putFile(train, 'train.safetensors'),
+              heldOut: await store.putFile(heldOut, 'held-out.safetensors'),
+              ...counts,
+            });
+            return { tuning: await part(output.tuning), final: await part(output.final) };
+          },
+        );
+      });
+    },
+  };
+}
+
+/** Names and places of files do not belong in a key; their bytes and, for the format, their endings do. */
+function contentsOf(files: readonly SourceFile[]): { digest: string; ending: string }[] {
+  return files.map(({ digest, location }) => ({ digest, ending: /\.[^/]*$/.exec(location)?.[0] ?? '' }));
+}
+
+function sourceFetchers(store: ArtifactStore): SourceFetchers {
+  return {
+    s3: (bucket, key, destination) => store.downloadSource(bucket, key, destination),
+    s3List: (bucket, prefix) => store.list(prefix, bucket),
+    async https(url, destination) {
+      const answer = await fetch(url, { signal: AbortSignal.timeout(600_000) }).catch((error: unknown) => {
+        throw unreachable(url, String((error as { cause?: unknown }).cause ?? error));
+      });
+      if (!answer.ok || answer.body === null) {
+        throw answer.status >= 500 ? unreachable(url, `HTTP ${answer.status}`) : notFound(url, answer.status);
+      }
+      await pipeline(Readable.fromWeb(answer.body), createWriteStream(destination));
+    },
+  };
+}
+
+function notFound(url: string, status: number): TradewindError {
+  return new TradewindError('SOURCE_NOT_FOUND', {
+    subject: `The data source ${url}`,
+    rule: 'be there to download',
+    value: `HTTP ${status}`,
+    remedy: 'Correct the address in the spec.',
+  });
+}
+
+function unreachable(url: string, value: string): TradewindError {
+  return new TradewindError('SOURCE_UNAVAILABLE', {
+    subject: `The data source ${url}`,
+    rule: 'answer',
+    value,
+    remedy: 'It is tried again by itself; check the address if it lasts.',
+  });
+}

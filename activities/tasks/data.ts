@@ -1,0 +1,95 @@
+/** Data stages in a compute process: DuckDB is native code, and a file that kills it must not kill the worker. */
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { TaskContext } from '../../compute/pool/task.ts';
+import type { PipelineSpec } from '../../contracts/spec.ts';
+import { cleanInteractions } from '../../data/clean.ts';
+import {
+  ingestInteractions,
+  ingestItems,
+  type IngestSource,
+  type InteractionColumns,
+  type ItemColumns,
+} from '../../data/ingest.ts';
+import { splitInteractions, type SplitFiles } from '../../data/split.ts';
+import { requireValid, validateInteractions } from '../../data/validate.ts';
+
+/** Files that the tasks leave in their folders. */
+export const dataFiles = {
+  interactions: 'interactions.parquet',
+  items: 'items.parquet',
+  validation: 'validation.json',
+  cleaned: 'cleaned.parquet',
+} as const;
+
+const optionsOf = (context: TaskContext) => ({ threads: context.threads, temporaryFolder: context.workDir });
+
+export interface IngestInput {
+  interactions: IngestSource<InteractionColumns>;
+  items?: IngestSource<ItemColumns>;
+}
+export interface IngestOutput {
+  rows: number;
+  itemRows: number;
+}
+
+export async function ingest(input: IngestInput, context: TaskContext): Promise<IngestOutput> {
+  const options = optionsOf(context);
+  const { rows } = await ingestInteractions(input.interactions, join(context.workDir, dataFiles.interactions), options);
+  if (input.items === undefined) return { rows, itemRows: 0 };
+  const items = await ingestItems(input.items, join(context.workDir, dataFiles.items), options);
+  return { rows, itemRows: items.rows };
+}
+
+export interface ValidateInput {
+  dataset: string;
+  interactions: string;
+  rules: PipelineSpec['validation'];
+}
+export interface ValidateOutput {
+  rows: number;
+  users: number;
+  items: number;
+  firstDay: string;
+  lastDay: string;
+  warnings: string[];
+}
+
+export async function validate(input: ValidateInput, context: TaskContext): Promise<ValidateOutput> {
+  const report = await validateInteractions(input.interactions, input.rules, optionsOf(context));
+  requireValid(report, input.dataset);
+  await writeFile(join(context.workDir, dataFiles.validation), `${JSON.stringify(report)}\n`);
+  const { rows, users, items, firstDay, lastDay, warnings } = report;
+  return { rows, users, items, firstDay: firstDay ?? '', lastDay: lastDay ?? '', warnings: warnings.slice(0, 20) };
+}
+
+export interface CleanInput {
+  interactions: string;
+  rules: Pick<PipelineSpec['preparation'], 'dropReturns' | 'maxEventsPerUserPerDay'>;
+}
+export interface CleanOutput {
+  rows: number;
+  dropped: Record<string, number>;
+}
+
+export async function clean(input: CleanInput, context: TaskContext): Promise<CleanOutput> {
+  const out = join(context.workDir, dataFiles.cleaned);
+  const { rows, dropped } = await cleanInteractions(input.interactions, input.rules, out, optionsOf(context));
+  return { rows, dropped };
+}
+
+export interface SplitInput {
+  interactions: string;
+  rules: Pick<PipelineSpec['preparation'], 'minUsersPerItem' | 'minItemsPerUser'>;
+  split: PipelineSpec['split'];
+}
+/** Paths of the files with their counts. */
+export interface SplitOutput {
+  tuning: SplitFiles;
+  final: SplitFiles;
+}
+
+export async function split(input: SplitInput, context: TaskContext): Promise<SplitOutput> {
+  const spec = { preparation: input.rules, split: input.split };
+  return splitInteractions(input.interactions, spec, context.workDir, optionsOf(context));
+}
