@@ -15,7 +15,6 @@ export const errorCodes = {
   PARAMETER_INVALID: { retryable: false, meaning: 'An algorithm parameter is outside its table.' },
   TRAINING_DIVERGED: { retryable: false, meaning: 'Training produced a value that is not finite.' },
   EXPORT_MISMATCH: { retryable: false, meaning: 'The exported graph disagrees with the trained model.' },
-  GATE_FAILED: { retryable: false, meaning: 'A quality gate of the spec was not passed.' },
   STUDY_FAILED: { retryable: false, meaning: 'No trial of a study ended with a value.' },
   ARTIFACT_CORRUPT: { retryable: false, meaning: 'An artifact does not have the digest that it is stored under.' },
   ARTIFACT_MISSING: { retryable: false, meaning: 'An artifact that a manifest names is not in the bucket.' },
