@@ -25,7 +25,10 @@ export function activityInterceptors(log: Logger): (context: Context) => Activit
           // What a cancelled activity was doing ends in errors of all kinds; the cancellation is what counts.
           if (context.cancellationSignal.aborted) throw context.cancellationSignal.reason;
           const failure = toFailure(error);
-          log.warn({ ...about, milliseconds: milliseconds(), code: failure.type, retryable: !failure.nonRetryable }, failure.message);
+          log.warn(
+            { ...about, milliseconds: milliseconds(), code: failure.type, retryable: !failure.nonRetryable },
+            failure.message,
+          );
           throw failure;
         }
       },

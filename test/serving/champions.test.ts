@@ -29,7 +29,13 @@ afterEach(async () => {
   process.off('worker', remember);
   await Promise.all(opened.splice(0).map((champions) => champions.close()));
   const seen = await gateway.registry.alias(model, 'champion');
-  if (seen !== undefined) await gateway.registry.removeAlias(model, 'champion', seen.etag);
+  if (seen !== undefined)
+    await gateway.registry.withdrawAlias(
+      model,
+      'champion',
+      { changedBy: 'test', reason: 'test', previousVersion: 1 },
+      seen.etag,
+    );
 });
 
 function follow(options: { store?: ArtifactStore; pollMilliseconds?: number } = {}): Champions {
@@ -159,7 +165,12 @@ test('a model whose alias is gone is no longer served', async () => {
   const champions = follow();
   await champions.refresh();
   const seen = await gateway.registry.alias(model, 'champion');
-  await gateway.registry.removeAlias(model, 'champion', seen!.etag);
+  await gateway.registry.withdrawAlias(
+    model,
+    'champion',
+    { changedBy: 'test', reason: 'test', previousVersion: 1 },
+    seen!.etag,
+  );
   await champions.refresh();
   expect(() => champions.serving(model)).toThrow('must have a champion in the registry');
   expect(champions.ready).toBe(true);

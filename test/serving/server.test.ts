@@ -227,7 +227,12 @@ describe('a refusal', () => {
     expect((await server.get('/v1/recommendations/u1?model=other')).json).toMatchObject({ model: 'other', version: 1 });
     expect((await server.get('/v1/recommendations/ann?model=worlds')).json).toMatchObject({ known: true });
     const seen = await gateway.registry.alias('other', 'champion');
-    await gateway.registry.removeAlias('other', 'champion', seen!.etag);
+    await gateway.registry.withdrawAlias(
+      'other',
+      'champion',
+      { changedBy: 'test', reason: 'test', previousVersion: 1 },
+      seen!.etag,
+    );
     await server.post('/v1/refresh');
     expect((await server.get('/v1/recommendations/ann')).status).toBe(200);
     expect((await server.get('/v1/recommendations/u1?model=other')).status).toBe(404);
