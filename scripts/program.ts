@@ -80,7 +80,6 @@ export async function runProgram(args: readonly string[], entries = commands): P
     if (error.code === 'EPIPE') process.exit(0);
     throw error;
   });
-  const json = args.includes('--json');
   try {
     const program = await createProgram(args, entries);
     if (args.length === 0) {
@@ -90,16 +89,16 @@ export async function runProgram(args: readonly string[], entries = commands): P
     await program.parseAsync(args, { from: 'user' });
     return Number(process.exitCode ?? 0);
   } catch (error) {
-    return reportError(error, json, entries);
+    return reportError(error, args, entries);
   }
 }
 
-function reportError(error: unknown, json: boolean, entries: readonly CommandEntry[]): number {
+function reportError(error: unknown, args: readonly string[], entries: readonly CommandEntry[]): number {
   if (error instanceof Interrupted) return exitCodes.interrupted;
   if (error instanceof CommanderError && error.exitCode === 0) return 0;
-  const { code, message, exitCode } = describe(error, entries);
+  const { code, message, exitCode } = describe(error, args, entries);
   const tail = error instanceof Error && error.cause instanceof LogTail ? error.cause : undefined;
-  if (json) {
+  if (args.includes('--json')) {
     printJson({ error: { code, message, ...(tail ? { log: { file: tail.file, lines: tail.lines } } : {}) } });
     return exitCode;
   }
@@ -115,6 +114,7 @@ const plain = { dim: (text: string) => text, red: (text: string) => text };
 
 function describe(
   error: unknown,
+  args: readonly string[],
   entries: readonly CommandEntry[],
 ): { code: ErrorCode; message: string; exitCode: number } {
   if (error instanceof TradewindError) {
@@ -122,14 +122,14 @@ function describe(
     return { code: error.code, message: error.message, exitCode };
   }
   if (error instanceof CommanderError)
-    return { code: 'USAGE', message: usageSentence(error, entries), exitCode: exitCodes.usage };
+    return { code: 'USAGE', message: usageSentence(error, args, entries), exitCode: exitCodes.usage };
   const message = `${(error as Error)?.message ?? String(error)}`;
   const hint = process.env['TRADEWIND_DEBUG'] ? '' : ' Set TRADEWIND_DEBUG=1 to see where it happened.';
   return { code: 'INTERNAL', message: `${message.replace(/[^.!?]$/, '$&.')}${hint}`, exitCode: exitCodes.error };
 }
 
 /** Commander's own words, as a sentence with its remedy. */
-function usageSentence(error: CommanderError, entries: readonly CommandEntry[]): string {
+function usageSentence(error: CommanderError, args: readonly string[], entries: readonly CommandEntry[]): string {
   const said = error.message.replace(/^error: /, '').replace(/\n.*/s, '');
   const sentence = said.charAt(0).toUpperCase() + said.slice(1).replace(/[^.!?]$/, '$&.');
   const unknown = /unknown command '(.*)'/.exec(said)?.[1];
@@ -140,7 +140,7 @@ function usageSentence(error: CommanderError, entries: readonly CommandEntry[]):
           unknown,
           entries.map(({ name }) => name),
         );
-  const called = process.argv.slice(2).find((word) => entries.some(({ name }) => name === word));
+  const called = args.find((word) => entries.some(({ name }) => name === word));
   const help = called === undefined ? 'tradewind --help' : `tradewind ${called} --help`;
   return `${sentence} ${near === undefined ? '' : `Did you mean "${near}"? `}See "${help}".`;
 }

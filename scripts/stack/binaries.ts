@@ -128,7 +128,7 @@ export async function buildProgram(program: Program, { env, log, report, signal 
   const workshop = mkdtempSync(join(cache, `.building-${program.name}-`));
   try {
     const title = `building, once, about ${program.buildTime}`;
-    report(`${title}: Go ${go}`);
+    report(`${title}: with Go ${go}`);
     startLog(log);
     let compiled = 0;
     const code = await runGo(['install', '-v', `${program.module}@${program.version}`], {
@@ -141,7 +141,7 @@ export async function buildProgram(program: Program, { env, log, report, signal 
         if (downloading !== undefined) report(`${title}: downloading ${downloading}`);
         // Its own package is the last to be compiled, and then all are linked.
         else if (line === program.module) report(`${title}: linking`);
-        else report(`${title}: ${++compiled} packages`);
+        else report(`${title}: ${++compiled === 1 ? '1 package' : `${compiled} packages`}`);
       },
     });
     signal.throwIfAborted();

@@ -1,5 +1,5 @@
 /** The folder that holds a local stack: where it is, what lies where in it, and its deletion. */
-import { chmodSync, existsSync, mkdirSync, readdirSync, rmSync, rmdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { TradewindError } from '../../contracts/errors.ts';
@@ -28,6 +28,11 @@ export interface HomePaths {
   temporalProfile: string;
   s3: string;
   s3Versions: string;
+  /**
+   * There only on file systems without extended attributes: VersityGW's metadata, else kept in those. It refuses a name
+   * that begins like the one of its objects' folder.
+   */
+  s3Metadata: string;
   s3Credentials: string;
   apiKey: string;
   tls: string;
@@ -48,6 +53,7 @@ export function homePaths(home: string): HomePaths {
     temporalProfile: at('temporal', 'client.toml'),
     s3: at('s3'),
     s3Versions: at('s3-versions'),
+    s3Metadata: at('metadata-s3'),
     s3Credentials: at('s3-credentials.json'),
     apiKey: at('api-key'),
     tls: at('tls'),
@@ -69,6 +75,7 @@ const entries = new Set([
   'temporal',
   's3',
   's3-versions',
+  'metadata-s3',
   's3-credentials.json',
   'api-key',
   'tls',
@@ -121,9 +128,9 @@ export function purgeHome(home: string): string[] {
     });
   }
   for (const entry of entries) rmSync(join(home, entry), { recursive: true, force: true });
-  rmSync(marker);
-  const left = readdirSync(home);
-  if (left.length === 0) rmdirSync(home);
+  const left = readdirSync(home).filter((name) => join(home, name) !== marker);
+  // With other things in it the folder stays a home, so that the next "up" takes it as before.
+  if (left.length === 0) rmSync(home, { recursive: true });
   return left;
 }
 

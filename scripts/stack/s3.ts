@@ -1,8 +1,10 @@
 /** The artifact store: VersityGW over a folder with versioning, or the S3 that the environment names. */
+import { existsSync, mkdirSync } from 'node:fs';
 import { buildProgram, findProgram, programs } from './binaries.ts';
 import { ensureCredentials } from './credentials.ts';
 import { stackEnvironment } from './environment.ts';
 import { homePaths, logFile } from './home.ts';
+import { tailOf } from './logs.ts';
 import { answersOk, plainEnvironment } from './native-server.ts';
 import type { PortChoice } from './ports.ts';
 import type { Service } from './service.ts';
@@ -28,7 +30,7 @@ function localS3(state: StackState, ports: PortChoice, env: NodeJS.ProcessEnv): 
     startTimeout: 30_000,
     stopTimeout: 5_000,
     failureCode: 'STACK_FAILED',
-    remedy: 'Its folder must be on a file system with extended attributes (TRADEWIND_HOME moves it).',
+    remedy: 'If it says nothing, "tradewind doctor" may.',
     address: () => state.s3.endpoint,
 
     async prepare(report, signal) {
@@ -38,6 +40,10 @@ function localS3(state: StackState, ports: PortChoice, env: NodeJS.ProcessEnv): 
     },
 
     async place() {
+      const lacksAttributes = tailOf(logFile(state.home, 's3')).some((line) =>
+        line.includes('xattrs are not supported'),
+      );
+      if (lacksAttributes) mkdirSync(paths.s3Metadata, { recursive: true });
       state.ports.s3 = await ports.choose('s3');
       state.s3.endpoint = `http://127.0.0.1:${state.ports.s3}`;
     },
@@ -46,7 +52,8 @@ function localS3(state: StackState, ports: PortChoice, env: NodeJS.ProcessEnv): 
       const { accessKeyId, secretAccessKey } = credentials;
       const args = ['--port', `127.0.0.1:${state.ports.s3}`, '--region', state.s3.region];
       args.push('--health', healthPath, '--keep-alive', '--quiet');
-      args.push('posix', '--versioning-dir', paths.s3Versions, paths.s3);
+      const sidecar = existsSync(paths.s3Metadata) ? ['--sidecar', paths.s3Metadata] : [];
+      args.push('posix', ...sidecar, '--versioning-dir', paths.s3Versions, paths.s3);
       return {
         command: program,
         args,

@@ -31,7 +31,10 @@ export interface Service {
   readonly stopTimeout: number;
   /** Finds its program, or builds it and reports how that goes; once. */
   prepare?(building: (note: string) => void, signal: AbortSignal): Promise<void>;
-  /** Chooses ports; before each of the first starts, so that one that lost its port in a race gets another. */
+  /**
+   * Chooses ports and options; before each attempt at the first start, so that one that lost its port in a race gets
+   * another.
+   */
   place?(): Promise<void>;
   launch?(): Launch;
   /** Throws while it is not healthy. A service with a channel is asked only after it said that it is ready. */

@@ -182,14 +182,16 @@ export class SupervisedService {
     const { service } = this;
     const launch = service.launch?.();
     const run = launch === undefined ? undefined : this.#launch(launch);
+    // Never settles for a server that is not ours.
+    const ended = run?.ended ?? new Promise<void>(() => undefined);
     let last = '';
-    for (const end = Date.now() + service.startTimeout; ; await Promise.race([run?.ended, sleep(40)])) {
+    for (const end = Date.now() + service.startTimeout; ; await Promise.race([ended, sleep(40)])) {
       signal.throwIfAborted();
       if (run?.failure !== undefined) throw run.failure;
       if (run?.end !== undefined) throw this.#failed(run.end, run);
       if (run === undefined || run.ready) {
         try {
-          await Promise.race([service.check?.(), run?.ended.then(() => Promise.reject(new Error(run.end)))]);
+          await Promise.race([service.check?.(), ended]);
           if (run?.end === undefined) return;
         } catch (error) {
           if (isFinal(error)) throw error;
