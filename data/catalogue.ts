@@ -43,7 +43,7 @@ async function readDescriptions(
         const description: Description = {};
         for (const [f, name] of fields.entries()) {
           const value = values[f][row];
-          if (value !== null && value !== undefined) description[name] = String(value);
+          if (typeof value === 'string') description[name] = value;
         }
         found.set(id, description);
       }
