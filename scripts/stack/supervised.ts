@@ -11,7 +11,7 @@ import type { ServiceCondition, ServiceState } from './state.ts';
 
 /** Milliseconds before each restart in a row: the first at once, as a killed worker's tasks wait for it. */
 const backoff = [100, 500, 1_000, 2_000, 5_000, 10_000, 30_000];
-/** After this long in health, the next death counts as the first again. */
+/** A death this long after it became healthy counts as the first again. */
 const forgetDeathsAfter = 30_000;
 /** The first start is tried twice: a port may be lost between choosing and binding it. */
 const startAttempts = 2;
@@ -157,10 +157,11 @@ export class SupervisedService {
 
   async #restart(): Promise<void> {
     const stopping = this.#stopping.signal;
+    if (Date.now() - this.#healthyAt > forgetDeathsAfter) this.#deaths = 0;
     while (!stopping.aborted) {
       const delay = backoff[Math.min(this.#deaths++, backoff.length - 1)];
       const end = this.#run?.end ?? 'no process';
-      this.#around.log(`${this.service.name} ended: ${end}; starting it again in ${delay} ms`);
+      this.#around.log(`${this.service.name} is gone (${end}); starting it again in ${delay} ms`);
       this.#set('restarting', end);
       await sleep(delay, undefined, { signal: stopping }).catch(() => undefined);
       while (!stopping.aborted && !this.service.needs.every((name) => this.#around.available(name))) await sleep(50);
@@ -268,7 +269,6 @@ export class SupervisedService {
   }
 
   #becomeHealthy(): void {
-    if (Date.now() - this.#healthyAt > forgetDeathsAfter) this.#deaths = 0;
     this.#healthyAt = Date.now();
     this.#failures = 0;
     this.#around.log(`${this.service.name} is healthy${this.#run ? ` (pid ${this.#run.child.pid})` : ''}`);

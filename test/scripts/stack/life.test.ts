@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { GetBucketVersioningCommand } from '@aws-sdk/client-s3';
 import { afterAll, expect, test } from 'vitest';
@@ -114,6 +114,19 @@ test('a killed worker is started again, as is a killed S3 server on its old port
   expect(stack.state.s3.endpoint).toBe(first.s3.endpoint);
   expect(readFileSync(join(stack.home, 'run', 'worker-1.pid'), 'utf8').trim()).toBe(String(stack.pid('worker-1')));
   expect((await stack.tradewind(['status'])).code).toBe(0);
+});
+
+test('a part that lives but does not answer well is shown as unhealthy until it does', async () => {
+  const trigger = join(stack.home, 'logs', 'unwell');
+  const api = () => stack.state.services.find(({ name }) => name === 'api')!;
+  writeFileSync(trigger, '');
+  await until('it is unhealthy', () => api().condition === 'unhealthy');
+  const { code, stdout } = await stack.tradewind(['status']);
+  expect(code).toBe(1);
+  expect(stdout).toContain('Inference: HTTP 503');
+  rmSync(trigger);
+  await until('it is healthy', () => api().condition === 'healthy');
+  expect(api().restarts).toBe(0);
 });
 
 test('down stops the users of a server before the server, and leaves no process', async () => {
