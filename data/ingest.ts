@@ -1,6 +1,6 @@
 /** Source files of any format to Parquet with settled columns and types: what every later stage reads. */
 import { rm } from 'node:fs/promises';
-import { TradewindError } from '../contracts/errors.ts';
+import { TradewindError, type Complaint } from '../contracts/errors.ts';
 import { nearest } from '../contracts/nearest.ts';
 import type { PipelineSpec } from '../contracts/spec.ts';
 import { castColumn, roleRules, type RoleKind } from './column-casts.ts';
@@ -10,6 +10,8 @@ import { firstKeys, formatOf, openFile, unreadable, type FileFormat, type Opened
 export interface IngestSource<Columns> {
   /** Local files; they are read in this order. */
   files: readonly string[];
+  /** What messages call each file, e.g. `s3://bucket/key` of one that was fetched; its path when left out. */
+  names?: readonly string[];
   /** By each file's name when left out. */
   format?: FileFormat;
   /** Role → name of the source's column. */
@@ -87,54 +89,78 @@ async function ingest(
 ): Promise<IngestCounts> {
   const asked = roles.filter((role) => source.columns[role.name] !== undefined);
   const wanted = asked.map((role) => source.columns[role.name]!);
-  return withDatabase(options, async (database) => {
-    const opened: OpenedFile[] = [];
-    const emptyFiles: string[] = [];
-    for (const path of source.files) {
-      const format = source.format ?? formatOf(path);
-      const file = await openFile(database, path, format, wanted).catch((error: unknown) => {
-        throw readingFailed(error, [path]);
-      });
-      if (file === null) emptyFiles.push(path);
-      else opened.push(file);
-    }
-    for (const file of opened) for (const role of asked) requireColumn(file, section, role, source.columns[role.name]!);
-    if (opened.length === 0) throw empty(source.files);
+  return withNames(source, () =>
+    withDatabase(options, async (database) => {
+      const opened: OpenedFile[] = [];
+      const emptyFiles: string[] = [];
+      for (const path of source.files) {
+        const format = source.format ?? formatOf(path);
+        const file = await openFile(database, path, format, wanted).catch((error: unknown) => {
+          throw readingFailed(error, [path]);
+        });
+        if (file === null) emptyFiles.push(path);
+        else opened.push(file);
+      }
+      for (const file of opened)
+        for (const role of asked) requireColumn(file, section, role, source.columns[role.name]!);
+      if (opened.length === 0) throw empty(source.files);
 
-    const select = (file: OpenedFile, paths: readonly string[]) => {
-      const values = roles.map((role) => {
-        const column = source.columns[role.name];
-        if (column === undefined) return `CAST(NULL AS ${sqlTypes[role.kind]}) AS "${role.name}"`;
-        const { value, bad } = castOf(file, section, role, column);
-        const checked =
-          role.kind === 'id' || role.kind === 'text'
-            ? value
-            : `CASE WHEN ${bad} THEN ${refusal(role)} ELSE ${value} END`;
-        return `${checked} AS "${role.name}"`;
-      });
-      return `SELECT ${values.join(', ')} FROM ${file.table(paths)}`;
+      const select = (file: OpenedFile, paths: readonly string[]) => {
+        const values = roles.map((role) => {
+          const column = source.columns[role.name];
+          if (column === undefined) return `CAST(NULL AS ${sqlTypes[role.kind]}) AS "${role.name}"`;
+          const { value, bad } = castOf(file, section, role, column);
+          const checked =
+            role.kind === 'id' || role.kind === 'text'
+              ? value
+              : `CASE WHEN ${bad} THEN ${refusal(role)} ELSE ${value} END`;
+          return `${checked} AS "${role.name}"`;
+        });
+        return `SELECT ${values.join(', ')} FROM ${file.table(paths)}`;
+      };
+      const parts = inRuns(opened).map((run) =>
+        select(
+          run[0],
+          run.map((file) => file.path),
+        ),
+      );
+      let rows: number;
+      try {
+        rows = await database.writeParquet(arrange(`(${parts.join(' UNION ALL ')})`), outPath);
+        if (rows === 0) throw empty(source.files);
+        const keyless = opened.find((file) => !file.knowsItsColumns);
+        if (keyless) await requireValues(database, outPath, keyless, section, asked, source.columns);
+      } catch (error) {
+        await rm(outPath, { force: true });
+        options.signal?.throwIfAborted();
+        const refused = asked.find((role) => error instanceof Error && error.message.includes(mark(role)));
+        if (refused) throw await badValues(database, opened, section, refused, source.columns[refused.name]!);
+        throw readingFailed(error, source.files);
+      }
+      return { rows, emptyFiles };
+    }),
+  );
+}
+
+/** Says the given names in place of the paths. */
+async function withNames<T>(
+  { files, names }: { files: readonly string[]; names?: readonly string[] },
+  work: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (names === undefined || !(error instanceof TradewindError)) throw error;
+    const rename = (text: string) => files.reduce((so, path, index) => so.replaceAll(path, names[index] ?? path), text);
+    const { subject, rule, value, remedy } = error.complaint;
+    const complaint: Complaint = {
+      subject: rename(subject),
+      rule: rename(rule),
+      value: value && rename(value),
+      remedy,
     };
-    const parts = inRuns(opened).map((run) =>
-      select(
-        run[0],
-        run.map((file) => file.path),
-      ),
-    );
-    let rows: number;
-    try {
-      rows = await database.writeParquet(arrange(`(${parts.join(' UNION ALL ')})`), outPath);
-      if (rows === 0) throw empty(source.files);
-      const keyless = opened.find((file) => !file.knowsItsColumns);
-      if (keyless) await requireValues(database, outPath, keyless, section, asked, source.columns);
-    } catch (error) {
-      await rm(outPath, { force: true });
-      options.signal?.throwIfAborted();
-      const refused = asked.find((role) => error instanceof Error && error.message.includes(mark(role)));
-      if (refused) throw await badValues(database, opened, section, refused, source.columns[refused.name]!);
-      throw readingFailed(error, source.files);
-    }
-    return { rows, emptyFiles };
-  });
+    throw new TradewindError(error.code, complaint, { cause: error });
+  }
 }
 
 /** Neighbouring files of one layout are read as one table: a folder of daily files is one read, not thousands. */

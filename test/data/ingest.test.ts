@@ -282,6 +282,18 @@ describe('what is refused, once and with a sentence', () => {
     expect(other.message).toMatch(/Column "time" of .*late.csv must hold/);
   });
 
+  test('a fetched file is called by the name that people know', async () => {
+    const dir = folder();
+    const files = [
+      write(dir, '0-a.csv', 'user,item,time\nu,a,2017-01-01\n'),
+      write(dir, '1-a.csv', 'user,thing,time\n'),
+    ];
+    const names = ['s3://shop/1/a.csv', 's3://shop/2/a.csv'];
+    const error = await failure(ingestInteractions({ files, names, columns }, join(dir, 'out'), { threads }));
+    expect(error.message).toContain('must be in s3://shop/2/a.csv. Got the columns user, thing, time.');
+    expect(error.message).not.toContain(dir);
+  });
+
   test('an aborted signal stops the work with its reason', async () => {
     const dir = folder();
     const path = await parquet(
