@@ -71,7 +71,9 @@ export async function runTask<I, O, R>(
  * @returns path of the downloaded checkpoint
  */
 export async function lastCheckpoint(deps: Dependencies, checkpointKey: string): Promise<string | undefined> {
-  const path = join(await mkdtemp(join(tmpdir(), 'tradewind-checkpoint-')), 'latest');
+  const folder = await mkdtemp(join(tmpdir(), 'tradewind-checkpoint-'));
+  const path = join(folder, 'latest');
   const found = await deps.store.getObject(objectKeys.checkpoint(checkpointKey, 'latest'), path);
+  if (!found) await rm(folder, { recursive: true, force: true });
   return found ? path : undefined;
 }

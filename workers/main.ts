@@ -95,10 +95,26 @@ async function main(): Promise<void> {
   log.info('worker stopped');
 }
 
+function startFailure(error: unknown): Pick<TradewindError, 'code' | 'complaint'> {
+  if (error instanceof TradewindError) return error;
+  return {
+    code: 'STACK_FAILED',
+    complaint: {
+      subject: 'A worker',
+      rule: 'start',
+      value: error instanceof Error ? error.message : String(error),
+      remedy: 'See its log; "tradewind doctor" checks what it needs.',
+    },
+  };
+}
+
 main().then(
   () => process.exit(0),
   (error: unknown) => {
     console.error(error instanceof TradewindError ? `${error.message} [${error.code}]` : error);
-    process.exit(1);
+    // The supervisor quotes it, so that `tradewind up` says why.
+    const { code, complaint } = startFailure(error);
+    if (process.send) process.send({ type: 'failed', code, complaint }, () => process.exit(1));
+    else process.exit(1);
   },
 );

@@ -59,6 +59,8 @@ async function schedule(path: string, options: Options): Promise<void> {
       ...start,
       // Temporal appends the planned time, so each run has an id of its own.
       workflowId: workflowIds.lifecycle(model, 'scheduled'),
+      // The server keeps calendars, not the expression that they came from.
+      memo: { cron: options.cron, timezone: options.timezone, specDigest: loaded.specDigest },
     };
     const definition = {
       spec: { cronExpressions: [options.cron], timezone: options.timezone },

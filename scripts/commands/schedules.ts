@@ -17,7 +17,15 @@ async function schedules(options: { json?: boolean }): Promise<void> {
   const state = await requireStack();
   const { client, connection } = await connectTemporal(state);
   try {
-    const rows: { scheduleId: string; model: string; cron: string; paused: boolean; next?: Date; last?: Date }[] = [];
+    const rows: {
+      scheduleId: string;
+      model: string;
+      cron: string;
+      timezone: string;
+      paused: boolean;
+      next?: Date;
+      last?: Date;
+    }[] = [];
     for await (const { scheduleId } of client.schedule.list()) {
       if (!scheduleId.startsWith('retrain/')) continue;
       // The list may lag behind a change; the description does not.
@@ -26,11 +34,13 @@ async function schedules(options: { json?: boolean }): Promise<void> {
         .describe()
         .catch(() => undefined);
       if (description === undefined) continue;
-      const { spec, info, state: scheduleState, raw } = description;
+      const { info, action, state: scheduleState } = description;
+      const memo = (action.memo ?? {}) as { cron?: string; timezone?: string };
       rows.push({
         scheduleId,
         model: scheduleId.slice('retrain/'.length),
-        cron: cronOf(raw) ?? `${spec.calendars?.length ?? 0} calendars`,
+        cron: memo.cron ?? '–',
+        timezone: memo.timezone ?? 'UTC',
         paused: scheduleState.paused,
         ...(info.nextActionTimes[0] ? { next: info.nextActionTimes[0] } : {}),
         ...(info.recentActions.at(-1) ? { last: info.recentActions.at(-1)!.takenAt } : {}),
@@ -51,18 +61,17 @@ async function schedules(options: { json?: boolean }): Promise<void> {
             { title: 'last (UTC)' },
             { title: '' },
           ],
-          rows.map((r) => [r.model, r.cron, time(r.next), time(r.last), r.paused ? 'paused' : '']),
+          rows.map((r) => [
+            r.model,
+            r.timezone === 'UTC' ? r.cron : `${r.cron} (${r.timezone})`,
+            time(r.next),
+            time(r.last),
+            r.paused ? 'paused' : '',
+          ]),
         ),
       );
     }
   } finally {
     await connection.close();
   }
-}
-
-/** The server keeps the expression as the comment of the calendar it made of it. */
-function cronOf(raw: {
-  schedule?: { spec?: { structuredCalendar?: { comment?: string | null }[] | null } | null } | null;
-}): string | undefined {
-  return raw.schedule?.spec?.structuredCalendar?.[0]?.comment ?? undefined;
 }
