@@ -78,11 +78,11 @@ export function dataActivities(deps: Dependencies) {
               file: 'data.ts',
               name: 'ingest',
               input: {
-                interactions: { files: interactions.map((f) => f.path), columns, format },
+                interactions: { ...filesOf(interactions), columns, format },
                 ...(items && data.items
                   ? {
                       items: {
-                        files: items.map((f) => f.path),
+                        ...filesOf(items),
                         columns: data.items.columns,
                         format: data.items.format,
                       },
@@ -96,6 +96,7 @@ export function dataActivities(deps: Dependencies) {
               interactions: await store.putFile(join(workDir, dataFiles.interactions), dataFiles.interactions),
               ...(items ? { items: await store.putFile(join(workDir, dataFiles.items), dataFiles.items) } : {}),
               rows: output.rows,
+              emptyFiles: output.emptyFiles.length,
               itemRows: output.itemRows,
               dataDigest: dataDigest([...interactions, ...(items ?? [])]),
             }),
@@ -125,22 +126,24 @@ export function dataActivities(deps: Dependencies) {
       });
     },
 
-    async clean({ interactions, preparation }: CleanRequest): Promise<CleanResult> {
+    async clean({ interactions, items, preparation }: CleanRequest): Promise<CleanResult> {
       const { dropReturns, maxEventsPerUserPerDay } = preparation;
       const rules = { dropReturns, maxEventsPerUserPerDay };
       const key = {
         stage: 'clean',
         code: codeVersion(rooms, 'data.ts'),
-        inputs: { interactions: interactions.digest, rules },
+        inputs: { interactions: interactions.digest, items: items?.digest, rules },
       };
       return cached(store, key, async () => {
-        const input = { interactions: await store.fetch(interactions), rules };
+        const [path, itemsPath] = await Promise.all([store.fetch(interactions), items && store.fetch(items)]);
+        const input = { interactions: path, items: itemsPath, rules };
         return runTask<CleanInput, CleanOutput, Omit<CleanResult, 'cached' | 'milliseconds'>>(
           deps,
           { file: 'data.ts', name: 'clean', input, threads: cores, label: 'clean' },
           async (output, workDir) => ({
             ...output,
             interactions: await store.putFile(join(workDir, dataFiles.cleaned), dataFiles.cleaned),
+            profile: await store.putFile(join(workDir, dataFiles.profile), dataFiles.profile),
           }),
         );
       });
@@ -171,6 +174,11 @@ export function dataActivities(deps: Dependencies) {
       });
     },
   };
+}
+
+/** What was fetched lies in a folder of the moment; messages call it by the name that the spec gave. */
+function filesOf(files: readonly SourceFile[]): { files: string[]; names: string[] } {
+  return { files: files.map((f) => f.path), names: files.map((f) => f.location) };
 }
 
 /** Names and places of files do not belong in a key; their bytes and, for the format, their endings do. */

@@ -145,11 +145,16 @@ export function releaseActivities(deps: Dependencies) {
       return report;
     },
 
-    /** The run in one file that people and scripts read. */
-    async writeReport({ workflowId, report }: WriteReportRequest): Promise<{ uri: string }> {
-      const key = objectKeys.runFile(workflowId, 'report.json');
-      await store.putJson(key, report);
-      return { uri: `s3://${store.settings.bucket}/${key}` };
+    /** The run in two files: tables that people read, and everything for scripts. */
+    async writeReport({
+      workflowId,
+      report,
+      markdown,
+    }: WriteReportRequest): Promise<{ table: string; report: string }> {
+      const [table, everything] = ['table.md', 'report.json'].map((name) => objectKeys.runFile(workflowId, name));
+      await Promise.all([store.putText(table, `${markdown}\n`, 'text/markdown'), store.putJson(everything, report)]);
+      const uri = (key: string) => `s3://${store.settings.bucket}/${key}`;
+      return { table: uri(table), report: uri(everything) };
     },
   };
 }

@@ -74,6 +74,8 @@ export interface IngestResult extends StageTiming {
   items?: BlobRef;
   rows: number;
   itemRows: number;
+  /** Source files without a row, of several. */
+  emptyFiles: number;
   /** SHA-256 over the digests of all source files, in order: names the data. */
   dataDigest: string;
 }
@@ -96,10 +98,14 @@ export interface ValidateResult extends StageTiming {
 
 export interface CleanRequest {
   interactions: BlobRef;
+  /** For the profile. */
+  items?: BlobRef;
   preparation: PipelineSpec['preparation'];
 }
 export interface CleanResult extends StageTiming {
   interactions: BlobRef;
+  /** JSON of `data/profile.ts`: rows per month, top items, sparsity, repeats. */
+  profile: BlobRef;
   rows: number;
   /** Rows dropped, by reason. */
   dropped: Record<string, number>;
@@ -308,7 +314,9 @@ export interface LifecycleResult {
   candidates: CandidateResult[];
   champion: { version: number; value: number } | null;
   performance?: PerformanceReport;
-  /** `runs/<workflow id>/report.json` and `trials.ndjson`. */
+  /** `s3://` address of the stage and candidate tables in Markdown. */
+  table: string;
+  /** `s3://` address of everything about the run in JSON. */
   report: string;
   milliseconds: number;
 }
@@ -363,6 +371,7 @@ export interface PerformanceTestRequest {
 export interface WriteReportRequest {
   workflowId: string;
   report: unknown;
+  markdown: string;
 }
 
 // ---- study -------------------------------------------------------------------------------------------------------

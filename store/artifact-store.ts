@@ -231,6 +231,17 @@ export class ArtifactStore {
     }
   }
 
+  async putText(key: string, text: string, contentType: string): Promise<void> {
+    await this.#ask(
+      new PutObjectCommand({
+        Bucket: this.settings.bucket,
+        Key: key,
+        Body: text,
+        ContentType: `${contentType}; charset=utf-8`,
+      }),
+    );
+  }
+
   /** Copies a file to a mutable key, e.g. a checkpoint or a run's report. */
   async putObject(key: string, path: string): Promise<void> {
     const { size } = await stat(path);

@@ -41,9 +41,11 @@ export async function modelLifecycle(input: LifecycleInput): Promise<LifecycleRe
   const ingested = await board.during(
     'ingest',
     () => computeOnCpu('ingest', `read ${dataset}`, { data: spec.data }),
-    (r) => `${count(r.rows)} rows${r.itemRows > 0 ? `, ${count(r.itemRows)} items described` : ''}`,
+    (r) =>
+      `${count(r.rows)} rows${r.itemRows > 0 ? `, ${count(r.itemRows)} items described` : ''}` +
+      (r.emptyFiles > 0 ? `; ${r.emptyFiles} empty files` : ''),
   );
-  await board.during(
+  const validated = await board.during(
     'validate',
     () =>
       computeOnCpu('validate', 'check the rules of the spec', {
@@ -58,6 +60,7 @@ export async function modelLifecycle(input: LifecycleInput): Promise<LifecycleRe
     () =>
       computeOnCpu('clean', 'drop what is no purchase', {
         interactions: ingested.interactions,
+        items: ingested.items,
         preparation: spec.preparation,
       }),
     (r) => `${count(r.rows)} rows kept${droppedNote(r.dropped)}`,
@@ -200,11 +203,13 @@ export async function modelLifecycle(input: LifecycleInput): Promise<LifecycleRe
     candidates: results,
     champion: comparison.champion && { version: comparison.champion.version, value: comparison.champion.value },
     performance,
+    table: '',
     report: '',
     milliseconds: Date.now() - started,
   };
-  const { uri } = await doQuickly('writeReport', 'the run in one file', {
+  const written = await doQuickly('writeReport', 'the run, for people and for scripts', {
     workflowId,
+    markdown: board.markdown(),
     report: {
       ...result,
       runId,
@@ -212,10 +217,12 @@ export async function modelLifecycle(input: LifecycleInput): Promise<LifecycleRe
       dataDigest: ingested.dataDigest,
       objective,
       study,
+      profile: cleaned.profile,
+      validation: validated.report,
       stages: board.progress.stages,
     },
   });
-  return { ...result, report: uri };
+  return { ...result, ...written };
 
   /** Why this version may not be served, if so. */
   function refusal(): string | undefined {

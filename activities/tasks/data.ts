@@ -11,6 +11,7 @@ import {
   type InteractionColumns,
   type ItemColumns,
 } from '../../data/ingest.ts';
+import { profileInteractions } from '../../data/profile.ts';
 import { splitInteractions, type SplitFiles } from '../../data/split.ts';
 import { requireValid, validateInteractions } from '../../data/validate.ts';
 
@@ -20,6 +21,7 @@ export const dataFiles = {
   items: 'items.parquet',
   validation: 'validation.json',
   cleaned: 'cleaned.parquet',
+  profile: 'profile.json',
 } as const;
 
 const optionsOf = (context: TaskContext) => ({ threads: context.threads, temporaryFolder: context.workDir });
@@ -30,15 +32,20 @@ export interface IngestInput {
 }
 export interface IngestOutput {
   rows: number;
+  emptyFiles: string[];
   itemRows: number;
 }
 
 export async function ingest(input: IngestInput, context: TaskContext): Promise<IngestOutput> {
   const options = optionsOf(context);
-  const { rows } = await ingestInteractions(input.interactions, join(context.workDir, dataFiles.interactions), options);
-  if (input.items === undefined) return { rows, itemRows: 0 };
+  const { rows, emptyFiles } = await ingestInteractions(
+    input.interactions,
+    join(context.workDir, dataFiles.interactions),
+    options,
+  );
+  if (input.items === undefined) return { rows, emptyFiles, itemRows: 0 };
   const items = await ingestItems(input.items, join(context.workDir, dataFiles.items), options);
-  return { rows, itemRows: items.rows };
+  return { rows, emptyFiles: [...emptyFiles, ...items.emptyFiles], itemRows: items.rows };
 }
 
 export interface ValidateInput {
@@ -65,6 +72,8 @@ export async function validate(input: ValidateInput, context: TaskContext): Prom
 
 export interface CleanInput {
   interactions: string;
+  /** Parquet of item descriptions. */
+  items?: string;
   rules: Pick<PipelineSpec['preparation'], 'dropReturns' | 'maxEventsPerUserPerDay'>;
 }
 export interface CleanOutput {
@@ -75,6 +84,8 @@ export interface CleanOutput {
 export async function clean(input: CleanInput, context: TaskContext): Promise<CleanOutput> {
   const out = join(context.workDir, dataFiles.cleaned);
   const { rows, dropped } = await cleanInteractions(input.interactions, input.rules, out, optionsOf(context));
+  const profile = await profileInteractions(out, input.items, optionsOf(context));
+  await writeFile(join(context.workDir, dataFiles.profile), `${JSON.stringify(profile)}\n`);
   return { rows, dropped };
 }
 

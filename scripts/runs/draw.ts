@@ -110,7 +110,6 @@ function interval(range: readonly [number, number] | undefined): string {
 
 export interface ResultPlaces {
   workflowUrl?: string;
-  trials?: string;
   curl?: string;
 }
 
@@ -132,8 +131,7 @@ export function resultLines(result: LifecycleResult, metric: string, places: Res
   }
   lines.push('');
   if (places.workflowUrl) lines.push(`Web UI   ${places.workflowUrl}`);
-  lines.push(`Report   ${result.report}`);
-  if (places.trials) lines.push(`Trials   ${places.trials}`);
+  lines.push(`Table    ${result.table}`, `Report   ${result.report}`);
   if (places.curl) lines.push('', 'Try it:', places.curl);
   return lines.join('\n');
 }
