@@ -1,0 +1,210 @@
+/** A group of kernel threads over one shared memory. The host allocates; kernels only compute. */
+import { setImmediate } from 'node:timers/promises';
+import { Worker } from 'node:worker_threads';
+import { TradewindError } from '../../contracts/errors.ts';
+import { instantiate, kernelModule, maximumPages } from './load.ts';
+import type { KernelExports, KernelName } from './load.ts';
+
+const pageBytes = 65536;
+const alignment = 64;
+/** Byte address of the shared counter of chunks taken; allocations begin behind it. */
+const counterAddress = 64;
+const firstAddress = 128;
+/** A single thread lets its event loop run (progress, checkpoints) after this many milliseconds of kernel work. */
+const yieldAfter = 50;
+
+/** What the threads of a group are started with. */
+export interface ThreadSetup {
+  memory: WebAssembly.Memory;
+  modules: Partial<Record<KernelName, WebAssembly.Module>>;
+  counterAddress: number;
+}
+/** One parallel loop, as each thread gets it. */
+export interface LoopMessage {
+  kernel: KernelName;
+  fn: string;
+  /** Arguments of each chunk. */
+  args: number[][];
+  /** Address of the thread's own scratch, appended to the arguments. */
+  scratch?: number;
+}
+export interface LoopAnswer {
+  error?: string;
+}
+
+interface Views {
+  f32: Float32Array<SharedArrayBuffer>;
+  f64: Float64Array<SharedArrayBuffer>;
+  i32: Int32Array<SharedArrayBuffer>;
+}
+const views: { [T in keyof Views]: (buffer: SharedArrayBuffer, address: number, length: number) => Views[T] } = {
+  f32: (buffer, address, length) => new Float32Array(buffer, address, length),
+  f64: (buffer, address, length) => new Float64Array(buffer, address, length),
+  i32: (buffer, address, length) => new Int32Array(buffer, address, length),
+};
+
+export class KernelThreads {
+  readonly threads: number;
+  readonly #memory: WebAssembly.Memory;
+  readonly #workers: Worker[];
+  readonly #local: ReadonlyMap<KernelName, KernelExports>;
+  #top = firstAddress;
+  #running: Promise<void> = Promise.resolve();
+  #failure: Error | undefined;
+  #closed = false;
+  #yielded = 0;
+
+  /**
+   * @param threads - with 1, kernels run in the calling thread; with more, each gets a worker thread and the calling
+   * thread stays free.
+   * @param kernels - the kernels that will be called.
+   * @throws TradewindError `PREREQUISITE_MISSING` when the kernels have not been built.
+   */
+  constructor(threads: number, kernels: readonly KernelName[]) {
+    if (!Number.isInteger(threads) || threads < 1) {
+      throw new RangeError(`The number of kernel threads must be an integer of at least 1. Got ${threads}.`);
+    }
+    this.threads = threads;
+    this.#memory = new WebAssembly.Memory({ initial: 16, maximum: maximumPages, shared: true });
+    const modules = new Map(kernels.map((name) => [name, kernelModule(name)]));
+    this.#local = new Map(
+      threads === 1 ? [...modules].map(([name, module]) => [name, instantiate(module, this.#memory)]) : [],
+    );
+    const workerData: ThreadSetup = { memory: this.#memory, modules: Object.fromEntries(modules), counterAddress };
+    this.#workers = Array.from({ length: threads === 1 ? 0 : threads }, () => {
+      const worker = new Worker(new URL('./thread.ts', import.meta.url), { workerData, execArgv: [] });
+      worker.on('error', (error) => (this.#failure ??= error));
+      // A group that is waiting for nothing does not keep its process alive.
+      worker.unref();
+      return worker;
+    });
+  }
+
+  /**
+   * Memory aligned to 64 bytes, content undefined; the memory grows as needed.
+   * @returns its byte address.
+   * @throws TradewindError `PARAMETER_INVALID` above 4 GiB.
+   */
+  alloc(bytes: number): number {
+    const address = this.#top;
+    const top = Math.ceil((address + bytes) / alignment) * alignment;
+    const missing = Math.ceil(top / pageBytes) - this.#memory.buffer.byteLength / pageBytes;
+    if (missing > 0) {
+      const refused = () =>
+        new TradewindError('PARAMETER_INVALID', {
+          subject: 'The arrays of a fit',
+          rule: 'fit the 4 GiB that a kernel can address',
+          value: `${(top / 2 ** 30).toFixed(1)} GiB`,
+          remedy: 'Lower "factors" or "neighbours", or keep fewer items.',
+        });
+      if (top > maximumPages * pageBytes) throw refused();
+      this.#memory.grow(missing);
+    }
+    this.#top = top;
+    return address;
+  }
+
+  /** Copies an array into newly allocated memory. */
+  put(array: Float32Array | Float64Array | Int32Array): number {
+    const address = this.alloc(array.byteLength);
+    const bytes = new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
+    new Uint8Array(this.#memory.buffer, address, array.byteLength).set(bytes);
+    return address;
+  }
+
+  /** A view of `length` elements from `address` on; good until `close`. */
+  view<T extends keyof Views>(type: T, address: number, length: number): Views[T] {
+    return views[type](this.#memory.buffer, address, length);
+  }
+
+  /** Where the next allocation begins; `release` gives back everything allocated since. */
+  mark(): number {
+    return this.#top;
+  }
+  release(mark: number): void {
+    this.#top = mark;
+  }
+
+  /**
+   * Calls `fn` of a kernel for each chunk; a thread that is done with one takes the next. Chunks must write to disjoint
+   * memory: then the result depends neither on the number of threads nor on timing.
+   * @param argsOf - arguments of a chunk.
+   * @param scratchBytes - when given, each call gets the address of this much memory of its thread's own as a last
+   * argument; its content is undefined.
+   */
+  async parallelFor(
+    kernel: KernelName,
+    fn: string,
+    chunks: number,
+    argsOf: (chunk: number) => number[],
+    scratchBytes?: number,
+  ): Promise<void> {
+    if (this.#closed) throw new Error('The kernel threads are closed.');
+    // One loop at a time: the counter of chunks is one.
+    const loop = this.#running.then(async () => {
+      const mark = this.mark();
+      const scratch = Array.from({ length: this.threads }, () =>
+        scratchBytes === undefined ? undefined : this.alloc(scratchBytes),
+      );
+      const args = Array.from({ length: chunks }, (_, chunk) => argsOf(chunk));
+      try {
+        if (this.threads === 1) await this.#runHere({ kernel, fn, args, scratch: scratch[0] });
+        else await this.#runInWorkers({ kernel, fn, args }, scratch);
+      } finally {
+        this.release(mark);
+      }
+    });
+    this.#running = loop.catch(() => undefined);
+    await loop;
+  }
+
+  async #runHere({ kernel, fn, args, scratch }: LoopMessage): Promise<void> {
+    const call = exported(this.#local.get(kernel), kernel, fn);
+    for (const chunk of args) {
+      if (scratch === undefined) call(...chunk);
+      else call(...chunk, scratch);
+      if (performance.now() - this.#yielded > yieldAfter) {
+        await setImmediate();
+        this.#yielded = performance.now();
+      }
+    }
+  }
+
+  async #runInWorkers(loop: LoopMessage, scratch: (number | undefined)[]): Promise<void> {
+    if (this.#failure) throw this.#failure;
+    Atomics.store(this.view('i32', counterAddress, 1), 0, 0);
+    const ended = await Promise.allSettled(
+      this.#workers.map((worker, i) => ask(worker, { ...loop, scratch: scratch[i] })),
+    );
+    for (const result of ended) if (result.status === 'rejected') throw result.reason;
+  }
+
+  /** Waits for a running loop, then ends the threads. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#running;
+    await Promise.all(this.#workers.map((worker) => worker.terminate()));
+  }
+}
+
+/** @throws Error when the kernel has no such function. */
+export function exported(kernel: KernelExports | undefined, name: KernelName, fn: string): KernelExports[string] {
+  const call = kernel?.[fn];
+  if (!call) throw new Error(`The kernel "${name}" must be loaded and export "${fn}".`);
+  return call;
+}
+
+async function ask(worker: Worker, loop: LoopMessage): Promise<void> {
+  worker.ref();
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const onMessage = ({ error }: LoopAnswer) => (error === undefined ? resolve() : reject(new Error(error)));
+  const onExit = (code: number) => reject(new Error(`A kernel thread ended with code ${code}.`));
+  worker.once('message', onMessage).once('error', reject).once('exit', onExit);
+  try {
+    worker.postMessage(loop);
+    await promise;
+  } finally {
+    worker.off('message', onMessage).off('error', reject).off('exit', onExit);
+    worker.unref();
+  }
+}

@@ -1,0 +1,119 @@
+/** Scoring of histories by kernels: what item-kNN and ALS have in common. */
+import { KernelThreads } from '../compute/kernels/threads.ts';
+import type { KernelName } from '../compute/kernels/load.ts';
+import type { Histories } from './estimator.ts';
+
+/** Scores that are in kernel memory at a time, in bytes; larger batches go through in pieces. */
+const pieceBytes = 64 * 2 ** 20;
+
+/** Some rows of histories in kernel memory. Addresses are in bytes. */
+export interface HistoryPiece {
+  rows: number;
+  /** `int32 [rows + 1]` */
+  indptr: number;
+  /** `int32 [nnz]` */
+  indices: number;
+  /** `float32 [nnz]`: what `weigh` made of the counts. */
+  weights: number;
+  /** `float32 [rows × items]`, row-major: the scores to fill in. */
+  scores: number;
+}
+
+export interface ScoringModel<Constants> {
+  items: number;
+  kernels: readonly KernelName[];
+  /** Puts into kernel memory what every piece needs. */
+  load(threads: KernelThreads): Promise<Constants>;
+  weigh(counts: Float32Array): Float32Array;
+  score(threads: KernelThreads, constants: Constants, piece: HistoryPiece): Promise<void>;
+}
+
+/** Opens its threads with the first call and runs one call at a time, in the order of the calls. */
+export class Scorer<Constants> {
+  readonly #model: ScoringModel<Constants>;
+  readonly #threads: number;
+  #opened: Promise<{ threads: KernelThreads; constants: Constants }> | undefined;
+  #last: Promise<void> = Promise.resolve();
+
+  constructor(threads: number, model: ScoringModel<Constants>) {
+    this.#threads = threads;
+    this.#model = model;
+  }
+
+  /** See `FittedRecommender.score`. */
+  async score(histories: Histories, from: number, to: number, out: Float32Array): Promise<void> {
+    checkBatch(histories, from, to, this.#model.items, out);
+    const call = this.#last.then(async () => {
+      this.#opened ??= this.#open();
+      const { threads, constants } = await this.#opened;
+      const { items } = this.#model;
+      const rows = Math.max(1, Math.floor(pieceBytes / 4 / Math.max(1, items)));
+      for (let start = from; start < to; start += rows) {
+        const stop = Math.min(start + rows, to);
+        const mark = threads.mark();
+        try {
+          const piece = this.#put(threads, histories, start, stop);
+          await this.#model.score(threads, constants, piece);
+          out.set(threads.view('f32', piece.scores, piece.rows * items), (start - from) * items);
+        } finally {
+          threads.release(mark);
+        }
+      }
+    });
+    this.#last = call.catch(() => undefined);
+    await call;
+  }
+
+  async close(): Promise<void> {
+    await this.#last;
+    const opened = await this.#opened?.catch(() => undefined);
+    this.#opened = undefined;
+    await opened?.threads.close();
+  }
+
+  async #open(): Promise<{ threads: KernelThreads; constants: Constants }> {
+    const threads = new KernelThreads(this.#threads, this.#model.kernels);
+    try {
+      return { threads, constants: await this.#model.load(threads) };
+    } catch (error) {
+      await threads.close();
+      throw error;
+    }
+  }
+
+  #put(threads: KernelThreads, histories: Histories, start: number, stop: number): HistoryPiece {
+    const begin = histories.indptr[start];
+    const end = histories.indptr[stop];
+    return {
+      rows: stop - start,
+      indptr: threads.put(histories.indptr.slice(start, stop + 1).map((at) => at - begin)),
+      indices: threads.put(histories.indices.subarray(begin, end)),
+      weights: threads.put(this.#model.weigh(histories.counts.subarray(begin, end))),
+      scores: threads.alloc((stop - start) * this.#model.items * 4),
+    };
+  }
+}
+
+/** A kernel checks no bounds, so that the arguments are looked at before they get there. */
+export function checkBatch(histories: Histories, from: number, to: number, items: number, out: Float32Array): void {
+  const { indptr, indices, counts } = histories;
+  const rows = indptr.length - 1;
+  if (!(Number.isInteger(from) && Number.isInteger(to) && from >= 0 && from <= to && to <= rows)) {
+    throw new RangeError(`The rows to score must lie within the ${rows} histories. Got [${from}, ${to}).`);
+  }
+  if (out.length !== (to - from) * items) {
+    throw new RangeError(`The scores of ${to - from} rows must be ${(to - from) * items} floats. Got ${out.length}.`);
+  }
+  for (let row = from; row < to; row++) {
+    if (indptr[row] > indptr[row + 1])
+      throw new RangeError(`Row ${row} of the histories must not end before it begins.`);
+  }
+  if (indptr[from] < 0 || indptr[to] > Math.min(indices.length, counts.length)) {
+    throw new RangeError('The histories must lie within their arrays.');
+  }
+  for (let k = indptr[from]; k < indptr[to]; k++) {
+    if (indices[k] < 0 || indices[k] >= items) {
+      throw new RangeError(`Items of a history must lie within the catalogue of ${items}. Got ${indices[k]}.`);
+    }
+  }
+}
