@@ -4,14 +4,17 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-export type Room = 'compute' | 'contracts' | 'data' | 'models' | 'evaluation' | 'activities';
+export type Room = 'compute' | 'data' | 'models' | 'evaluation';
 
 const root = fileURLToPath(new URL('../', import.meta.url));
 const digests = new Map<string, string>();
 
+/** What the rooms take from `contracts/` that changes a result. The rest of it, messages say, must not. */
+const shared = ['algorithms', 'canonical', 'parameters', 'random'].map((name) => join(root, 'contracts', `${name}.ts`));
+
 /**
- * A change in a room makes the steps that run it new; a change elsewhere does not. `contracts` counts where named; the
- * task that a step runs always does.
+ * A change in a room makes the steps that run it new; a change elsewhere does not. The task that a
+ * step runs always counts.
  */
 export function codeVersion(rooms: readonly Room[], task?: string): string {
   const key = [...rooms, task ?? ''].join(' ');
@@ -19,6 +22,7 @@ export function codeVersion(rooms: readonly Room[], task?: string): string {
   if (digest === undefined) {
     const hash = createHash('sha256');
     for (const room of [...rooms].sort()) for (const path of sources(join(root, room))) addFile(hash, path);
+    for (const path of shared) addFile(hash, path);
     if (task !== undefined) addFile(hash, join(root, 'activities', 'tasks', task));
     digest = hash.digest('hex');
     digests.set(key, digest);

@@ -191,7 +191,7 @@ export function modelActivities(deps: Dependencies) {
       const { model, algorithm, parameters, seed, state, part, items, specDigest, dataDigest } = request;
       const key = {
         stage: 'package',
-        code: codeVersion(['compute', 'contracts', 'data', 'models'], 'graphs.ts'),
+        code: codeVersion(fitRooms, 'graphs.ts'),
         inputs: {
           model,
           algorithm,

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { TradewindError, type ErrorCode } from '../contracts/errors.ts';
+import { nearest } from '../contracts/nearest.ts';
 import { addExamples } from './help.ts';
 import { Interrupted } from './interruption.ts';
 import { projectRoot } from './stack/home.ts';
@@ -143,22 +144,4 @@ function usageSentence(error: CommanderError, args: readonly string[], entries: 
   const called = args.find((word) => entries.some(({ name }) => name === word));
   const help = called === undefined ? 'tradewind --help' : `tradewind ${called} --help`;
   return `${sentence} ${near === undefined ? '' : `Did you mean "${near}"? `}See "${help}".`;
-}
-
-/** The name within two edits, if there is one. */
-function nearest(word: string, names: readonly string[]): string | undefined {
-  const ranked = names.map((name) => ({ name, edits: editDistance(word, name) })).sort((a, b) => a.edits - b.edits);
-  return ranked[0] !== undefined && ranked[0].edits <= 2 ? ranked[0].name : undefined;
-}
-
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      next.push(Math.min(row[j] + 1, next[j - 1] + 1, row[j - 1] + (a[i - 1] === b[j - 1] ? 0 : 1)));
-    }
-    row = next;
-  }
-  return row[b.length];
 }

@@ -1,5 +1,6 @@
 /** `modelLifecycle`: from a pipeline spec to a registered, and where it is better a served, version. */
 import {
+  ApplicationFailure,
   executeChild,
   ParentClosePolicy,
   setHandler,
@@ -18,6 +19,7 @@ import type {
   ReleaseResult,
   StudyResult,
 } from '../contracts/lifecycle.ts';
+import { resolveCutOffs } from '../contracts/cut-offs.ts';
 import { workflowIds } from '../contracts/names.ts';
 import { markSubject, markVersion } from './attributes.ts';
 import { Board } from './board.ts';
@@ -53,7 +55,7 @@ export async function modelLifecycle(input: LifecycleInput): Promise<LifecycleRe
         interactions: ingested.interactions,
         rules: spec.validation,
       }),
-    (r) => `${count(r.users)} users, ${count(r.items)} items, ${r.firstDay} to ${r.lastDay}${warned(r.warnings)}`,
+    (r) => `${count(r.users)} users, ${count(r.items)} items, ${r.firstDay} – ${r.lastDay}${warned(r.warnings)}`,
   );
   const cleaned = await board.during(
     'clean',
@@ -65,15 +67,24 @@ export async function modelLifecycle(input: LifecycleInput): Promise<LifecycleRe
       }),
     (r) => `${count(r.rows)} rows kept${droppedNote(r.dropped)}`,
   );
+  const split = resolveCutOffs(spec.split, validated.lastDay);
+  if (!(split.validationFrom < split.testFrom)) {
+    throw ApplicationFailure.nonRetryable(
+      `split.validationFrom must be before split.testFrom. Got ${split.validationFrom} and ${split.testFrom} in data ` +
+        `that ends on ${validated.lastDay}. Write both as dates or both as days before the end.`,
+      'SPEC_INVALID',
+    );
+  }
   const parts = await board.during(
     'split',
     () =>
-      computeOnCpu('split', `train before ${spec.split.testFrom}, judge after`, {
+      computeOnCpu('split', `train before ${split.testFrom}, judge after`, {
         interactions: cleaned.interactions,
         preparation: spec.preparation,
-        split: spec.split,
+        split,
       }),
-    (r) => `${count(r.final.interactions)} user-item pairs, ${count(r.final.judgedUsers)} users judged`,
+    (r) =>
+      `${count(r.final.interactions)} user-item pairs before ${split.testFrom}, ${count(r.final.judgedUsers)} users judged`,
   );
 
   const study = await board.during(
@@ -115,7 +126,7 @@ export async function modelLifecycle(input: LifecycleInput): Promise<LifecycleRe
           computeOn(
             spec.compute,
             'train',
-            `train ${algorithms[candidate.algorithm].title} on everything before ${spec.split.testFrom}`,
+            `train ${algorithms[candidate.algorithm].title} on everything before ${split.testFrom}`,
             { algorithm: candidate.algorithm, parameters: candidate.parameters, seed, part: parts.final },
             () => (fellBack = true),
           ),

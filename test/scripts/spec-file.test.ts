@@ -150,7 +150,7 @@ test.each([
     'a day of no calendar',
     '2017-11-01',
     '2017-11-31x',
-    'shop.yaml:13 split.validationFrom: must be a date written YYYY-MM-DD. Got "2017-11-31x".',
+    'shop.yaml:13 split.validationFrom: must be a date written YYYY-MM-DD, or days before the end of the data, written -31d. Got "2017-11-31x".',
   ],
   [
     'cut-offs in the wrong order',
