@@ -14,6 +14,7 @@ const flags = [
   '--enable=simd,threads,relaxed-simd',
   '--runtime=stub',
   '--importMemory',
+  '--noExportMemory',
   '--sharedMemory',
   '--initialMemory=1',
   `--maximumMemory=${maximumPages}`,

@@ -15,7 +15,7 @@ export const kernelFolder = fileURLToPath(new URL('../../build/kernels/', import
 const compiled = new Map<KernelName, WebAssembly.Module>();
 
 /**
- * The module of a kernel, compiled once in a process. It imports `env.memory`, shared, and nothing else.
+ * The module of a kernel, compiled once in a process. It imports nothing but `env.memory`, shared.
  * @throws TradewindError `PREREQUISITE_MISSING` when the kernels have not been built.
  */
 export function kernelModule(name: KernelName): WebAssembly.Module {
