@@ -4,10 +4,27 @@
  */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
+import proto from '@temporalio/proto';
 import { workflowIds } from '../contracts/names.ts';
 import type { LifecycleResult } from '../contracts/lifecycle.ts';
 import { connectTemporal, requireStack } from './stack/connection.ts';
+import { projectRoot } from './stack/home.ts';
+
+/** Replaces what belongs to one machine: the project's folder in inputs, host names in identities. */
+function anonymous(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(anonymous);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([key, inner]) => {
+      if (key === 'identity') return [key, 'worker'];
+      if (key === 'data' && typeof inner === 'string') {
+        const text = Buffer.from(inner, 'base64').toString('utf8').replaceAll(projectRoot, '/project');
+        return [key, Buffer.from(text, 'utf8').toString('base64')];
+      }
+      return [key, anonymous(inner)];
+    }),
+  );
+}
 
 const [lifecycleId, folder = 'test/replay/histories'] = process.argv.slice(2);
 if (lifecycleId === undefined) {
@@ -26,8 +43,13 @@ const ids = {
 };
 for (const [type, workflowId] of Object.entries(ids)) {
   const history = await client.workflow.getHandle(workflowId).fetchHistory();
+  const plain = proto.temporal.api.history.v1.History.toObject(history as never, {
+    longs: String,
+    enums: String,
+    bytes: String,
+  });
   const file = join(folder, `${type}.json`);
-  await writeFile(file, `${JSON.stringify({ workflowId, history: historyToJSON(history) }, null, 1)}\n`);
+  await writeFile(file, `${JSON.stringify({ workflowId, history: anonymous(plain) })}\n`);
   console.log(`${file}: ${history.events?.length ?? 0} events`);
 }
 await connection.close();

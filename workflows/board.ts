@@ -3,15 +3,10 @@
  * query's answer. The terminal draws the query's answer, the Web UI the Markdown.
  */
 import { setCurrentDetails } from '@temporalio/workflow';
-import type {
-  CandidateResult,
-  LifecycleProgress,
-  Links,
-  StageReport,
-  StageTiming,
-  TrialReport,
-} from '../contracts/lifecycle.ts';
+import type { CandidateResult, LifecycleProgress, Links, StageReport, StageTiming } from '../contracts/lifecycle.ts';
+import { algorithms } from '../contracts/algorithms.ts';
 import { stages, type Stage } from '../contracts/names.ts';
+import type { ParameterTable } from '../contracts/parameters.ts';
 import { markStage } from './attributes.ts';
 
 // Plain symbols: every font has them, a browser without emoji fonts too.
@@ -118,7 +113,7 @@ export class Board {
       lines.push(`| ${stage} | ${icons[state]} | ${time} | ${escape(note ?? '')} |`);
     }
     if (candidates.length > 0) {
-      lines.push('', `| candidate | tuning ${this.#objective} | discovery | repeat | |`, '|---|--:|--:|--:|---|');
+      lines.push('', `| | candidate | tuning ${this.#objective} | discovery | repeat |`, '|---|---|--:|--:|--:|');
       for (const c of candidates) lines.push(candidateRow(c, this.#objective));
     }
     if (outcome) lines.push('', `**${outcomeTitle(outcome.kind)}**: ${escape(outcome.reason)}`);
@@ -141,11 +136,15 @@ export class Board {
 
 function candidateRow(c: CandidateResult, objective: string): string {
   const of = (lane: 'discovery' | 'repeat') => number(c.evaluation?.[lane].metrics[objective]);
-  return `| ${c.algorithm} ${settings(c)} | ${number(c.validation)} | ${of('discovery')} | ${of('repeat')} | ${c.chosen ? '★' : ''} |`;
+  const name = `${algorithms[c.algorithm].title}${settings(c)}`;
+  return `| ${c.chosen ? '★' : ''} | ${name} | ${number(c.validation)} | ${of('discovery')} | ${of('repeat')} |`;
 }
 
-function settings({ parameters }: Pick<TrialReport, 'parameters'>): string {
+/** What differs from the algorithm's defaults. */
+function settings({ algorithm, parameters }: CandidateResult): string {
+  const table: ParameterTable = algorithms[algorithm].parameters;
   const text = Object.entries(parameters)
+    .filter(([name, value]) => table[name]?.default !== value)
     .map(([name, value]) => `${name}=${value}`)
     .join(' ');
   return text === '' ? '' : `<br/>\`${text}\``;

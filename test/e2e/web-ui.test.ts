@@ -58,7 +58,7 @@ describe.runIf(executable !== undefined)('the Web UI shows a run', () => {
     const text = await look(details, 'Deployed', 'details');
     for (const stage of stages) expect(text).toContain(stage);
     expect(text).toContain('shop-seen on shop, seed 7');
-    expect(text).toMatch(/item-knn/);
+    expect(text).toMatch(/Item-kNN/);
     expect(text).toMatch(/Deployed: first version of shop-seen/);
     const tables = await Promise.all(page.frames().map((frame) => frame.locator('table').count()));
     expect(Math.max(...tables)).toBe(2);

@@ -1,6 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { historyFromJSON } from '@temporalio/common/lib/proto-utils.js';
+import proto from '@temporalio/proto';
 import { bundleWorkflowCode, DefaultLogger, Runtime, Worker, type ReplayHistoriesIterable } from '@temporalio/worker';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { maxPayloadBytes } from '../../contracts/names.ts';
@@ -20,7 +20,9 @@ async function recorded(name: string): Promise<Recorded> {
 async function replay(codePath: { codePath: string } | { code: string }, name: string): Promise<Error | undefined> {
   const { workflowId, history } = await recorded(name);
   // Children find their names from the workflow's own id, so the id must be the recorded one.
-  const histories: ReplayHistoriesIterable = [{ workflowId, history: historyFromJSON(history) }] as never;
+  const histories: ReplayHistoriesIterable = [
+    { workflowId, history: proto.temporal.api.history.v1.History.fromObject(history as object) },
+  ] as never;
   for await (const { error } of Worker.runReplayHistories({ workflowBundle: codePath }, histories)) return error;
   throw new Error('nothing was replayed');
 }
