@@ -9,6 +9,8 @@ import type {
   CompareResult,
   EvaluateRequest,
   EvaluateResult,
+  ExplainRequest,
+  ExplainResult,
   PackageRequest,
   PackageResult,
   SplitPart,
@@ -23,12 +25,13 @@ import type { Dependencies } from './dependencies.ts';
 import { lastCheckpoint, runTask } from './run-task.ts';
 import { cached } from './step-cache.ts';
 import type { ExportInput, ExportOutput, ProveInput } from './tasks/graphs.ts';
-import type { FitInput, JudgeInput, Judgement } from './tasks/models.ts';
+import type { ExplainInput, FitInput, JudgeInput, Judgement } from './tasks/models.ts';
 
 const fitRooms = ['compute', 'data', 'models'] as const;
 const judgeRooms = ['compute', 'data', 'models', 'evaluation'] as const;
 const graphFile = 'model.onnx';
 const catalogueFile = 'catalogue.ndjson';
+const examplesFile = 'examples.json';
 
 export function modelActivities(deps: Dependencies) {
   const { store, registry, computedOn, cores } = deps;
@@ -264,6 +267,29 @@ export function modelActivities(deps: Dependencies) {
               verified: output.verified,
             };
           },
+        );
+      });
+    },
+
+    async explainModel({ algorithm, state, part, seed }: ExplainRequest): Promise<ExplainResult> {
+      const key = {
+        stage: 'explain',
+        code: codeVersion([...judgeRooms, 'explanation'], 'models.ts'),
+        inputs: { algorithm, state: state.digest, train: part.train.digest, seed },
+        computedOn,
+      };
+      return cached(store, key, async () => {
+        const [train, statePath] = await Promise.all([store.fetch(part.train), store.fetch(state)]);
+        return runTask<ExplainInput, object, { examples: ExplainResult['examples'] }>(
+          deps,
+          {
+            file: 'models.ts',
+            name: 'explain',
+            input: { algorithm, state: statePath, train, seed },
+            threads: 1,
+            label: `${algorithm} explanation`,
+          },
+          async (_, workDir) => ({ examples: await store.putFile(join(workDir, examplesFile), examplesFile) }),
         );
       });
     },

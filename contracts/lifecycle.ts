@@ -233,6 +233,17 @@ export interface PackageResult extends StageTiming {
   verified: { users: number; largestDifference: number };
 }
 
+export interface ExplainRequest {
+  algorithm: AlgorithmName;
+  state: BlobRef;
+  part: SplitPart;
+  seed: number;
+}
+export interface ExplainResult extends StageTiming {
+  /** JSON of `explanation/examples.ts`: a few users' best item and what speaks for it; no id of a user. */
+  examples: BlobRef;
+}
+
 export interface RegisterRequest {
   model: string;
   artifact: BlobRef;

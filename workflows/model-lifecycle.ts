@@ -172,21 +172,29 @@ export async function modelLifecycle(input: LifecycleInput): Promise<LifecycleRe
       }),
     (r) => r.reason,
   );
-  const packaged = await board.during(
+  const [packaged, explained] = await board.during(
     'package',
     () =>
-      computeOnCpu('packageModel', 'one ONNX graph, checked against the model', {
-        model,
-        algorithm: best.algorithm,
-        parameters: best.parameters,
-        seed,
-        state: best.state!,
-        part: parts.final,
-        items: ingested.items,
-        specDigest,
-        dataDigest: ingested.dataDigest,
-      }),
-    (r) => `${megabytes(r.graph.bytes)} ONNX, equal on ${count(r.verified.users)} users`,
+      Promise.all([
+        computeOnCpu('packageModel', 'one ONNX graph, checked against the model', {
+          model,
+          algorithm: best.algorithm,
+          parameters: best.parameters,
+          seed,
+          state: best.state!,
+          part: parts.final,
+          items: ingested.items,
+          specDigest,
+          dataDigest: ingested.dataDigest,
+        }),
+        computeOnCpu('explainModel', 'what speaks for a few recommendations', {
+          algorithm: best.algorithm,
+          state: best.state!,
+          part: parts.final,
+          seed,
+        }),
+      ]),
+    ([r]) => `${megabytes(r.graph.bytes)} ONNX, equal on ${count(r.verified.users)} users`,
   );
   const registered = await board.during(
     'register',
@@ -230,6 +238,7 @@ export async function modelLifecycle(input: LifecycleInput): Promise<LifecycleRe
       study,
       profile: cleaned.profile,
       validation: validated.report,
+      examples: explained.examples,
       stages: board.progress.stages,
     },
   });

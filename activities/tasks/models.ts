@@ -1,4 +1,5 @@
 /** Training, judging and exporting recommenders, in a compute process. Files in, files out, metrics back. */
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readArrays, writeArrays } from '../../compute/arrays/safetensors.ts';
 import type { TaskContext } from '../../compute/pool/task.ts';
@@ -8,6 +9,7 @@ import type { Objective } from '../../contracts/lifecycle.ts';
 import type { ParameterValues } from '../../contracts/parameters.ts';
 import { readHeldOut, readInteractions } from '../../data/interactions.ts';
 import { evaluateRecommender, objectiveValue } from '../../evaluation/evaluate.ts';
+import { explainExamples } from '../../explanation/examples.ts';
 import type { FitContext, FittedRecommender } from '../../models/estimator.ts';
 import { estimatorOf } from '../../models/registry.ts';
 
@@ -97,6 +99,26 @@ export async function evaluate(
   const model = await estimatorOf(input.algorithm).load(await readArrays(input.state), { threads: context.threads });
   try {
     return await judge(model, input);
+  } finally {
+    await model.close();
+  }
+}
+
+export interface ExplainInput {
+  algorithm: AlgorithmName;
+  state: string;
+  train: string;
+  seed: number;
+}
+
+/** What the model does for a few users, and why; leaves `examples.json`. */
+export async function explain(input: ExplainInput, context: TaskContext): Promise<Record<string, never>> {
+  const train = await readInteractions(input.train);
+  const model = await estimatorOf(input.algorithm).load(await readArrays(input.state), { threads: context.threads });
+  try {
+    const examples = await explainExamples(model, train, { users: 5, perUser: 3, seed: input.seed });
+    await writeFile(join(context.workDir, 'examples.json'), `${JSON.stringify(examples, null, 1)}\n`);
+    return {};
   } finally {
     await model.close();
   }

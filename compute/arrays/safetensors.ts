@@ -72,7 +72,8 @@ export function decodeArrays(bytes: Uint8Array): ArrayFile {
   for (const [name, value] of Object.entries(header)) {
     if (name === '__metadata__' || name.startsWith('__pad_')) continue;
     const { dtype, shape, data_offsets } = value as { dtype: string; shape: number[]; data_offsets: [number, number] };
-    if (!Object.hasOwn(types, dtype)) throw new RangeError(`Tensor "${name}" has the element type ${dtype}, which is not read here.`);
+    if (!Object.hasOwn(types, dtype))
+      throw new RangeError(`Tensor "${name}" has the element type ${dtype}, which is not read here.`);
     const Type = types[dtype as TypeName];
     const begin = 8 + headerBytes + data_offsets[0];
     const length = (data_offsets[1] - data_offsets[0]) / Type.BYTES_PER_ELEMENT;

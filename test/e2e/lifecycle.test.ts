@@ -109,7 +109,7 @@ describe('two runs at once', () => {
 
   it('with different seeds end with two versions, and neither overwrites the other', async () => {
     const runs = await Promise.all([31, 32].map((seed) => run(shopSpec(shop, 'shop-seeds', { seed }))));
-    expect(runs.map((r) => r.version).toSorted()).toEqual([1, 2]);
+    expect(runs.map((r) => r.version).toSorted((a, b) => a - b)).toEqual([1, 2]);
     const versions = await stack.json<{ version: number; artifactDigest: string; seed: number }[]>(
       'versions',
       'shop-seeds',
@@ -117,7 +117,7 @@ describe('two runs at once', () => {
     for (const r of runs) {
       expect(versions.find((v) => v.version === r.version)?.artifactDigest).toBe(r.artifactDigest);
     }
-    expect(versions.map((v) => v.seed).toSorted()).toEqual([31, 32]);
+    expect(versions.map((v) => v.seed).toSorted((a, b) => a - b)).toEqual([31, 32]);
   });
 });
 

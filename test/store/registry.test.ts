@@ -51,7 +51,7 @@ it('different artifacts at once get numbers without a gap, and none overwrites a
   const registry = new ModelRegistry(await openStore());
   const contents = ['a', 'b', 'c', 'd', 'e'];
   const answers = await Promise.all(contents.map((content) => registry.register(manifest(model, content))));
-  expect(answers.map((a) => a.version).toSorted()).toEqual([1, 2, 3, 4, 5]);
+  expect(answers.map((a) => a.version).toSorted((a, b) => a - b)).toEqual([1, 2, 3, 4, 5]);
   const versions = await registry.versions(model);
   expect(new Set(versions.map((v) => v.artifactDigest))).toEqual(new Set(contents.map((c) => sha256(c))));
   for (const [i, { version }] of answers.entries()) {
