@@ -92,9 +92,9 @@ export const itemKnn: RecommenderEstimator<'item-knn'> = {
       parameters.similarity === 'cosine'
         ? unitColumns(strengths, items)
         : bm25Weights(strengths, items, parameters.k1, parameters.b);
+    if (!weighted.values.every(Number.isFinite)) throw notFinite(parameters);
     context.progress?.(0.1, 'weighted');
     const neighbours = await neighbourTable(weighted, items, parameters.neighbours, context.threads);
-    if (!neighbours.values.every(Number.isFinite)) throw notFinite(parameters);
     context.progress?.(1, `${neighbours.indices.length} neighbours`);
     return new FittedItemKnn(neighbours, parameters.weighting, context.threads);
   },
@@ -112,7 +112,7 @@ export const itemKnn: RecommenderEstimator<'item-knn'> = {
 
 function notFinite({ similarity }: ParametersOf<'item-knn'>): TradewindError {
   return new TradewindError('TRAINING_DIVERGED', {
-    subject: `The similarities of item-knn with "similarity" ${similarity}`,
+    subject: `The ${similarity} weights of item-knn`,
     rule: 'be finite',
     value: 'infinity or NaN',
     remedy: 'Check the counts for values that are far too large.',

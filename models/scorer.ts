@@ -4,7 +4,7 @@ import type { KernelName } from '../compute/kernels/load.ts';
 import type { Histories } from './estimator.ts';
 
 /** Scores that are in kernel memory at a time, in bytes; larger batches go through in pieces. */
-const pieceBytes = 64 * 2 ** 20;
+const defaultPieceBytes = 64 * 2 ** 20;
 
 /** Some rows of histories in kernel memory. Addresses are in bytes. */
 export interface HistoryPiece {
@@ -32,10 +32,12 @@ export interface ScoringModel<Constants> {
 export class Scorer<Constants> {
   readonly #model: ScoringModel<Constants>;
   readonly #threads: number;
+  readonly #pieceBytes: number;
   #opened: Promise<{ threads: KernelThreads; constants: Constants }> | undefined;
   #last: Promise<void> = Promise.resolve();
 
-  constructor(threads: number, model: ScoringModel<Constants>) {
+  constructor(threads: number, model: ScoringModel<Constants>, pieceBytes = defaultPieceBytes) {
+    this.#pieceBytes = pieceBytes;
     this.#threads = threads;
     this.#model = model;
   }
@@ -47,7 +49,7 @@ export class Scorer<Constants> {
       this.#opened ??= this.#open();
       const { threads, constants } = await this.#opened;
       const { items } = this.#model;
-      const rows = Math.max(1, Math.floor(pieceBytes / 4 / Math.max(1, items)));
+      const rows = Math.max(1, Math.floor(this.#pieceBytes / 4 / Math.max(1, items)));
       for (let start = from; start < to; start += rows) {
         const stop = Math.min(start + rows, to);
         const mark = threads.mark();
