@@ -337,8 +337,10 @@ export const suite: Suite<ComputeContext> = {
     const train = await sampleInteractions();
     return openContext(train, async () => {
       const python = await ensurePeers({ say });
-      // OpenBLAS threads of its own would fight with implicit's, as its documentation warns.
-      return new PeerProcess(python, [peerScript], { ...process.env, OPENBLAS_NUM_THREADS: '1' });
+      // OpenBLAS threads of its own would fight with implicit's, as its documentation warns; and OpenMP threads that spin
+      // while they wait cost implicit up to half its speed where other work wants the processor.
+      const env = { ...process.env, OPENBLAS_NUM_THREADS: '1', OMP_WAIT_POLICY: 'passive' };
+      return new PeerProcess(python, [peerScript], env);
     });
   },
   close: (context) => context.close(),
