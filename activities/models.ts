@@ -22,7 +22,7 @@ import type {
 import { TradewindError } from '../contracts/errors.ts';
 import { codeVersion } from './code-version.ts';
 import type { Dependencies } from './dependencies.ts';
-import { lastCheckpoint, runTask } from './run-task.ts';
+import { dropCheckpoint, lastCheckpoint, runTask } from './run-task.ts';
 import { cached } from './step-cache.ts';
 import type { ExportInput, ExportOutput, ProveInput } from './tasks/graphs.ts';
 import type { ExplainInput, FitInput, JudgeInput, Judgement } from './tasks/models.ts';
@@ -45,7 +45,9 @@ export function modelActivities(deps: Dependencies) {
   async function resuming<R>(checkpointKey: string, work: (resume: string | undefined) => Promise<R>): Promise<R> {
     const resume = await lastCheckpoint(deps, checkpointKey);
     try {
-      return await work(resume);
+      const result = await work(resume);
+      await dropCheckpoint(deps, checkpointKey);
+      return result;
     } finally {
       if (resume !== undefined) await rm(dirname(resume), { recursive: true, force: true });
     }

@@ -77,3 +77,8 @@ export async function lastCheckpoint(deps: Dependencies, checkpointKey: string):
   if (!found) await rm(folder, { recursive: true, force: true });
   return found ? path : undefined;
 }
+
+/** A step that has ended needs its checkpoint no longer. */
+export async function dropCheckpoint(deps: Dependencies, checkpointKey: string): Promise<void> {
+  await deps.store.removeObject(objectKeys.checkpoint(checkpointKey, 'latest'));
+}

@@ -25,10 +25,17 @@ const itemKnn = {
     default: 'bm25',
     doc: 'Cosine of the item columns, or inner products of columns weighted by BM25, items as documents (Robertson and Zaragoza, 2009).',
   },
-  neighbours: { kind: 'integer', min: 1, max: 1000, default: 200, log: true, doc: 'Similar items kept per item.' },
-  k1: { kind: 'number', min: 0, max: 1000, default: 1.2, log: true, doc: 'BM25 saturation of repeated events.' },
-  b: { kind: 'number', min: 0, max: 1, default: 0.75, doc: 'BM25 normalisation by how much an item is bought.' },
-  weighting,
+  neighbours: { kind: 'integer', min: 1, max: 1000, default: 100, log: true, doc: 'Similar items kept per item.' },
+  k1: {
+    kind: 'number',
+    min: 0,
+    max: 1000,
+    default: 0.25,
+    log: true,
+    doc: 'BM25 saturation: the smaller, the less repeated events add. Text search takes 1.2, baskets want less.',
+  },
+  b: { kind: 'number', min: 0, max: 1, default: 0.5, doc: 'BM25 normalisation by how much an item is bought.' },
+  weighting: { ...weighting, default: 'log' },
 } as const satisfies ParameterTable;
 
 const als = {

@@ -30,9 +30,8 @@ const checkpointFormat = 'tradewind-als-checkpoint/1';
  */
 export const foldInSteps = 16;
 
-/** Iterations between checkpoints, unless so much time has passed before. */
-const checkpointEvery = 5;
-const checkpointMilliseconds = 15_000;
+/** What a killed fit may lose. Quick fits need no checkpoint: they are begun again in less time than one takes. */
+const defaultCheckpointMilliseconds = 5_000;
 
 /** Half the width of the interval that factors start in. */
 const initialScale = 0.01;
@@ -183,7 +182,7 @@ async function alternate(
     await solve(kernels, 'als', items, users.factors, G, width, conjugateGradientSteps);
     if (!allFinite(userFactors) || !allFinite(itemFactors)) throw diverged(iteration, parameters);
     context.progress?.(iteration / iterations, `iteration ${iteration} of ${iterations}`);
-    const due = iteration % checkpointEvery === 0 || performance.now() - saved > checkpointMilliseconds;
+    const due = performance.now() - saved >= (context.checkpointMilliseconds ?? defaultCheckpointMilliseconds);
     if (due && iteration < iterations && context.checkpoint) {
       await context.checkpoint(snapshot(fingerprint, iteration, userFactors, itemFactors, width), iteration);
       saved = performance.now();

@@ -14,6 +14,8 @@ export interface FitContext {
   /** A state to go on from, as a `checkpoint` call of an interrupted fit got it; the result is the same bytes. */
   readonly resume?: ArrayFile;
   checkpoint?(state: ArrayFile, step: number): Promise<void>;
+  /** Least time between two checkpoints; the result does not depend on it. 5 s by default. */
+  readonly checkpointMilliseconds?: number;
 }
 
 /** Histories of a batch of users in CSR form over the catalogue of the model that is asked. */

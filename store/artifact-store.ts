@@ -11,6 +11,7 @@ import { pipeline } from 'node:stream/promises';
 import { createWriteStream } from 'node:fs';
 import type { Readable } from 'node:stream';
 import {
+  DeleteObjectCommand,
   GetObjectCommand,
   HeadBucketCommand,
   HeadObjectCommand,
@@ -253,6 +254,11 @@ export class ArtifactStore {
         ContentLength: size,
       }),
     );
+  }
+
+  /** A key without an object is no error. */
+  async removeObject(key: string): Promise<void> {
+    await this.#ask(new DeleteObjectCommand({ Bucket: this.settings.bucket, Key: key }));
   }
 
   /** @returns false when there is no such object */

@@ -109,14 +109,18 @@ describe('als checkpoints', () => {
   async function checkpoints(parameters: Partial<Parameters> = {}) {
     const made: { state: ArrayFile; step: number }[] = [];
     const model = await fit(train, parameters, {
+      checkpointMilliseconds: 0,
       checkpoint: async (state, step) => void made.push({ state: stored(state), step }),
     });
     return { model, made };
   }
 
-  it('come every five iterations, and none after the last', async () => {
-    expect((await checkpoints({ iterations: 12 })).made.map(({ step }) => step)).toEqual([5, 10]);
-    expect((await checkpoints({ iterations: 10 })).made.map(({ step }) => step)).toEqual([5]);
+  it('come whenever so much time has passed, and none after the last iteration', async () => {
+    expect((await checkpoints({ iterations: 4 })).made.map(({ step }) => step)).toEqual([1, 2, 3]);
+    const made: number[] = [];
+    const checkpoint = async (_: ArrayFile, step: number) => void made.push(step);
+    await fit(train, { iterations: 4 }, { checkpointMilliseconds: 600_000, checkpoint });
+    expect(made).toEqual([]);
   });
 
   it.each([1, 2])('lead to the bytes of a fit that was never interrupted, on %i threads', async (threads) => {
@@ -131,10 +135,15 @@ describe('als checkpoints', () => {
   });
 
   it('are written before the fit goes on, and one that cannot be written ends it', async () => {
-    const fitting = fit(train, {}, { checkpoint: () => Promise.reject(new Error('disk full')) });
+    const fitting = fit(
+      train,
+      {},
+      { checkpointMilliseconds: 0, checkpoint: () => Promise.reject(new Error('disk full')) },
+    );
     await expect(fitting).rejects.toThrow('disk full');
     let writing = false;
     await fit(train, {}, {
+      checkpointMilliseconds: 0,
       progress: () => expect(writing).toBe(false),
       checkpoint: async () => {
         writing = true;
