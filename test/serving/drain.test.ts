@@ -18,11 +18,11 @@ afterAll(async () => {
   await gateway?.stop();
 });
 
-async function start(): Promise<ServerProcess> {
+async function start(logLevel = 'info'): Promise<ServerProcess> {
   const server = await startServer({
     ...gateway.env,
     TRADEWIND_API_POLL_MILLISECONDS: '50',
-    TRADEWIND_LOG_LEVEL: 'info',
+    TRADEWIND_LOG_LEVEL: logLevel,
   });
   servers.push(server);
   await server.post('/v1/refresh');
@@ -84,18 +84,26 @@ test('no request is dropped and none gets a mixture while the champion changes t
 });
 
 test('SIGTERM ends the server well under load: whoever was let in is answered', async () => {
-  const server = await start();
+  const server = await start('debug');
   const traffic = load(server);
   await expect.poll(() => [...traffic.seen.values()].reduce((a, b) => a + b, 0), patient).toBeGreaterThan(50);
   server.child.kill('SIGTERM');
   await traffic.ended;
   expect(await server.stop()).toBe(0);
   const answers = await traffic.stop();
-  // The last thing that each client sees is that nobody listens any more: not a reset, not a 5xx.
+  // The last thing that each client sees is that nobody listens any more. A connection that still waits to be accepted
+  // when the port closes is reset by the kernel; what counts is that each request that was read has its answer.
+  const count = (wanted: (answer: string) => boolean) =>
+    [...traffic.seen].reduce((sum, [answer, times]) => sum + (wanted(answer) ? times : 0), 0);
   const others = answers.filter((answer) => !answer.startsWith('200 v1 '));
-  expect(others).toEqual(['ECONNREFUSED']);
-  expect(traffic.seen.get('ECONNREFUSED')).toBe(4);
-  expect(server.log()).toContain('"msg":"ended"');
+  expect(['ECONNREFUSED', 'ECONNRESET']).toEqual(expect.arrayContaining(others));
+  expect(count((answer) => answer.startsWith('E'))).toBe(4);
+  const log = server.log();
+  const answered = log
+    .split('\n')
+    .filter((line) => line.includes('"msg":"answered"') && line.includes('recommendations'));
+  expect(count((answer) => answer.startsWith('200 v1 '))).toBe(answered.length);
+  expect(log).toContain('"msg":"ended"');
 });
 
 test('says that it drains as soon as it is told to end', async () => {
