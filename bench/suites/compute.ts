@@ -120,7 +120,7 @@ function alsIteration(factors: number): Work<ComputeContext> {
 const neighbours = 200;
 const [k1, b] = [1.2, 0.75];
 
-/** The two weigh by BM25 in different ways, at the same cost; that the neighbours are right is shown by cosine. */
+/** The two take other logarithms for the weight of a user; that the neighbours are right is shown by cosine. */
 const bm25: Work<ComputeContext> = {
   name: 'bm25-200',
   about: `The ${neighbours} nearest neighbours of every item by BM25: the whole fit`,
@@ -181,12 +181,13 @@ const listLength = 100;
 /** Rankings of two sides that round differently part where two scores are nearly equal. */
 const leastOverlap = 0.999;
 
-/** Factors of both sides after 5 iterations, as the checkpoint of a fit holds them. */
+/** Factors of both sides, from the last checkpoint of a fit: it holds the users' too, which a fitted model does not. */
 async function someFactors(train: Interactions) {
   let state: Float32Array[] = [];
   const context: FitContext = {
     seed,
     threads,
+    checkpointMilliseconds: 0,
     async checkpoint({ arrays }) {
       state = [arrays['user_factors'].data as Float32Array, arrays['item_factors'].data as Float32Array];
     },
