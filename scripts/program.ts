@@ -6,6 +6,7 @@ import { TradewindError, type ErrorCode } from '../contracts/errors.ts';
 import { nearest } from '../contracts/nearest.ts';
 import { addExamples } from './help.ts';
 import { Interrupted } from './interruption.ts';
+import { StackNotUp } from './stack/connection.ts';
 import { projectRoot } from './stack/home.ts';
 import { LogTail } from './stack/logs.ts';
 import { printJson, style } from './terminal.ts';
@@ -38,7 +39,10 @@ export const commands: readonly CommandEntry[] = [
   { name: 'doctor', summary: 'Check what the stack needs on this machine', load: () => import('./commands/doctor.ts') },
 ];
 
-/** Exit codes: 0 well, 1 an error, 2 called in a way that is not understood, 3 the stack is not up, 130 interrupted. */
+/**
+ * Exit codes: 0 well, 1 an error, 2 called in a way that is not understood, 3 the stack is not up (of `status`, and of
+ * every command that needs it), 130 interrupted.
+ */
 export const exitCodes = { error: 1, usage: 2, notUp: 3, interrupted: 130 } as const;
 
 /**
@@ -119,7 +123,8 @@ function describe(
   entries: readonly CommandEntry[],
 ): { code: ErrorCode; message: string; exitCode: number } {
   if (error instanceof TradewindError) {
-    const exitCode = error.code === 'USAGE' ? exitCodes.usage : exitCodes.error;
+    const exitCode =
+      error instanceof StackNotUp ? exitCodes.notUp : error.code === 'USAGE' ? exitCodes.usage : exitCodes.error;
     return { code: error.code, message: error.message, exitCode };
   }
   if (error instanceof CommanderError)

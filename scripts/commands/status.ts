@@ -1,15 +1,13 @@
 /** `tradewind status`: whether the stack is up, and how each part of it is. */
 import type { Command } from 'commander';
 import { addExamples } from '../help.ts';
+import { exitCodes } from '../program.ts';
 import { homeFolder } from '../stack/home.ts';
 import { orphansOf } from '../stack/orphans.ts';
 import { isAlive } from '../stack/processes.ts';
 import { isHealthy, readState, type ServiceState, type StackState } from '../stack/state.ts';
 import { duration, facts, mark, printJson, style, table } from '../terminal.ts';
 import { addresses } from './up.ts';
-
-/** Exit codes besides 0, up and healthy. */
-const exit = { unwell: 1, notUp: 3 } as const;
 
 export function register(program: Command): void {
   const command = program
@@ -33,7 +31,7 @@ function status(options: { json?: boolean }): void {
   const state = readState(home);
   const alive = state !== undefined && isAlive(state.supervisor);
   const healthy = alive && isHealthy(state);
-  process.exitCode = healthy ? 0 : alive ? exit.unwell : exit.notUp;
+  process.exitCode = healthy ? 0 : alive ? exitCodes.error : exitCodes.notUp;
   if (options.json) {
     printJson(alive ? { up: state.phase === 'up', healthy, ...state } : { up: false, healthy, home });
   } else if (alive) {

@@ -54,7 +54,7 @@ export function cacheFolder(env: NodeJS.ProcessEnv = process.env): string {
   return join(env['XDG_CACHE_HOME'] || join(env['HOME'] || homedir(), '.cache'), 'tradewind', 'bin');
 }
 
-export interface FoundProgram {
+interface FoundProgram {
   path: string;
   where: 'PATH' | 'cache' | 'Go';
 }
@@ -77,7 +77,7 @@ export function findProgram(program: Program, env: NodeJS.ProcessEnv = process.e
   return undefined;
 }
 
-export interface GoState {
+interface GoState {
   version: string;
   recent: boolean;
 }
@@ -96,7 +96,7 @@ export async function findGo(env: NodeJS.ProcessEnv = process.env): Promise<GoSt
 }
 
 /** @throws TradewindError `PREREQUISITE_MISSING` */
-export async function requireGo(program: Program, env: NodeJS.ProcessEnv): Promise<string> {
+async function requireGo(program: Program, env: NodeJS.ProcessEnv): Promise<string> {
   const go = await findGo(env);
   if (go?.recent) return go.version;
   throw new TradewindError('PREREQUISITE_MISSING', {

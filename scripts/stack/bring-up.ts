@@ -10,7 +10,7 @@ import { nodeRuntime } from './node-service.ts';
 import { gone, isAlive, recordOf, signal as signalProcess } from './processes.ts';
 import { isHealthy, readState, supervisorExit, type ProcessRecord, type StackState } from './state.ts';
 
-export interface BringUp {
+interface BringUp {
   home: string;
   /** The supervisor's: where servers and ports are asked for. */
   env?: NodeJS.ProcessEnv;
@@ -22,7 +22,7 @@ export interface BringUp {
   signal?: AbortSignal;
 }
 
-export interface BroughtUp {
+interface BroughtUp {
   state: StackState;
   /** False when the stack was up, or was being brought up by somebody else. */
   started: boolean;

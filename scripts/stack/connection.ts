@@ -15,23 +15,19 @@ export async function readStack(home: string = homeFolder()): Promise<StackState
   return state !== undefined && isAlive(state.supervisor) ? state : undefined;
 }
 
-/** @throws TradewindError `STACK_FAILED` when no stack is up, or it is still on its way */
+/** No stack is up: commands end with an exit code of its own, so that a script can tell it from other failures. */
+export class StackNotUp extends TradewindError {}
+
+/** @throws StackNotUp (`STACK_FAILED`) when no stack is up, or it is still on its way */
 export async function requireStack(home: string = homeFolder()): Promise<StackState> {
   const state = await readStack(home);
   if (state?.phase === 'up') return state;
-  throw new TradewindError('STACK_FAILED', {
+  throw new StackNotUp('STACK_FAILED', {
     subject: 'The local stack',
     rule: 'be up',
     value: state === undefined ? `no running stack in ${home}` : `a stack in ${home} that is ${state.phase}`,
     remedy: 'Run "tradewind up" first.',
   });
-}
-
-/** Makes the stack's environment this process's own, for library rooms that read `process.env`. */
-export function adoptStackEnvironment(state: StackState): void {
-  const env = stackEnvironment(state);
-  for (const name of Object.keys(process.env)) if (env[name] === undefined) delete process.env[name];
-  Object.assign(process.env, env);
 }
 
 export interface TemporalConnection {

@@ -14,7 +14,7 @@ export function homeFolder(env: NodeJS.ProcessEnv = process.env): string {
   return join(dependency ? process.cwd() : projectRoot, '.tradewind');
 }
 
-export interface HomePaths {
+interface HomePaths {
   home: string;
   /** Says that the folder was made by Tradewind; nothing is deleted from a folder without it. */
   marker: string;

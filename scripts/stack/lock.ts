@@ -1,7 +1,7 @@
 /** One supervisor per home: a lock that the kernel releases when its holder ends, however it ends. */
 import { DatabaseSync } from 'node:sqlite';
 
-export interface Lock {
+interface Lock {
   release(): void;
 }
 

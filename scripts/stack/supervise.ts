@@ -19,7 +19,7 @@ import { temporalService } from './temporal.ts';
 const checkInterval = 2_000;
 const checksBetweenRotations = 15;
 
-export interface SuperviseOptions {
+interface SuperviseOptions {
   home: string;
   env: NodeJS.ProcessEnv;
   /** The programs of worker and inference server; by default the project's own. */

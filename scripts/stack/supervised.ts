@@ -22,7 +22,7 @@ const hungAfter = 60_000;
 /** Trying again cannot help with these. */
 const final: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['STORE_DENIED', 'STORE_BUCKET', 'PREREQUISITE_MISSING']);
 
-export interface Surroundings {
+interface Surroundings {
   home: string;
   /** Called on every change of `state`, which is to be on disk when it returns. */
   changed: () => void;

@@ -36,6 +36,12 @@ test('an unknown option with --json is one JSON object, and exit code 2', async 
   });
 });
 
+test('a command that needs the stack says that it is not up, with an exit code of its own', async () => {
+  const { code, stderr } = await tradewind(['schedules']);
+  expect(code).toBe(3);
+  expect(stderr).toMatch(/^\[STACK_FAILED\] The local stack must be up\. .* Run "tradewind up" first\.\n$/);
+});
+
 test('a port that is none is refused before anything starts', async () => {
   const { code, stderr } = await tradewind(['up', '--s3-port', '70700']);
   expect(code).toBe(2);
