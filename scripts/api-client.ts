@@ -1,7 +1,7 @@
 /** The inference server, as the commands reach it: its address, key and authority come from the environment. */
 import { readFile } from 'node:fs/promises';
 import { Agent, request } from 'undici';
-import { isErrorCode, TradewindError } from '../contracts/errors.ts';
+import { isErrorCode, TradewindError, type Complaint, type ErrorCode } from '../contracts/errors.ts';
 
 /** Variables that `tradewind up` sets for its commands; people set them for a server elsewhere. */
 export interface ApiEnvironment {
@@ -18,20 +18,6 @@ export interface ApiEnvironment {
  * @throws TradewindError `SERVER_UNAVAILABLE` when nothing answers, or the code of the server's own refusal
  */
 export async function apiGet<T>(path: string, env: ApiEnvironment = process.env): Promise<T> {
-  return ask<T>('GET', path, undefined, env);
-}
-
-export async function apiPost<T>(path: string, body: unknown, env: ApiEnvironment = process.env): Promise<T> {
-  return ask<T>('POST', path, body, env);
-}
-
-/** A user whom the served model knows, for examples that people paste. */
-export async function exampleUser(env: ApiEnvironment, model: string): Promise<string | undefined> {
-  const { models } = await apiGet<{ models: { model: string; exampleUser?: string | null }[] }>('/v1/models', env);
-  return models.find((served) => served.model === model)?.exampleUser ?? undefined;
-}
-
-async function ask<T>(method: 'GET' | 'POST', path: string, body: unknown, env: ApiEnvironment): Promise<T> {
   const { TRADEWIND_API_URL: url, TRADEWIND_API_KEY_FILE: keyFile, TRADEWIND_API_CA_FILE: caFile } = env;
   if (!url || !keyFile) {
     throw new TradewindError('SERVER_UNAVAILABLE', {
@@ -47,13 +33,8 @@ async function ask<T>(method: 'GET' | 'POST', path: string, body: unknown, env: 
   const dispatcher = new Agent({ connect: { ...(ca !== undefined && { ca }), timeout: 5_000 } });
   try {
     const answer = await request(new URL(path, url), {
-      method,
       dispatcher,
-      headers: {
-        authorization: `Bearer ${key.trim()}`,
-        ...(body !== undefined && { 'content-type': 'application/json' }),
-      },
-      ...(body !== undefined && { body: JSON.stringify(body) }),
+      headers: { authorization: `Bearer ${key.trim()}` },
       headersTimeout: 60_000,
     }).catch((error: NodeJS.ErrnoException) => {
       throw new TradewindError(
@@ -69,10 +50,16 @@ async function ask<T>(method: 'GET' | 'POST', path: string, body: unknown, env: 
     });
     const text = await answer.body.text();
     if (answer.statusCode >= 200 && answer.statusCode < 300) return JSON.parse(text) as T;
-    throw refusal(text, answer.statusCode, `${method} ${path}`);
+    throw refusal(text, answer.statusCode, path);
   } finally {
     await dispatcher.destroy();
   }
+}
+
+/** A user whom the served model knows, for examples that people paste. */
+export async function exampleUser(env: ApiEnvironment, model: string): Promise<string | undefined> {
+  const { models } = await apiGet<{ models: { model: string; exampleUser?: string | null }[] }>('/v1/models', env);
+  return models.find((served) => served.model === model)?.exampleUser ?? undefined;
 }
 
 async function readText(path: string, variable: string): Promise<string> {
@@ -86,18 +73,28 @@ async function readText(path: string, variable: string): Promise<string> {
   });
 }
 
-function refusal(text: string, status: number, what: string): TradewindError {
-  let error: { code?: unknown; message?: string } | undefined;
+/** The server's own refusal, a whole sentence with its remedy, in its own words. */
+class ServerRefusal extends TradewindError {
+  constructor(code: ErrorCode, complaint: Complaint, message: string) {
+    super(code, complaint);
+    this.message = message;
+  }
+}
+
+function refusal(text: string, status: number, path: string): TradewindError {
+  let error: { code?: unknown; message?: unknown } | undefined;
   try {
     error = (JSON.parse(text) as { error?: typeof error }).error;
   } catch {
     error = undefined;
   }
-  const code = error?.code;
-  return new TradewindError(isErrorCode(code) ? code : 'SERVER_UNAVAILABLE', {
+  const complaint = {
     subject: 'The inference server',
-    rule: `do what ${what} asks`,
-    value: `${status}: ${error?.message ?? text.slice(0, 200)}`,
-    remedy: 'GET /v1/models tells what is served.',
-  });
+    rule: `answer GET ${path}`,
+    value: `HTTP ${status}: ${text.slice(0, 200)}`,
+    remedy: 'See "tradewind status" and the server\'s log.',
+  };
+  const { code, message } = error ?? {};
+  if (isErrorCode(code) && typeof message === 'string') return new ServerRefusal(code, complaint, message);
+  return new TradewindError('SERVER_UNAVAILABLE', complaint);
 }
