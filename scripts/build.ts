@@ -1,7 +1,7 @@
-/** `npm run build`: the kernels, the workflow bundle, the spec's JSON Schema and the command's link. Skips what is up to date. */
+/** `npm run build`: the kernels, the workflow bundle and the command's link. Skips, and says nothing of, what is up to date. */
 import { createHash } from 'node:crypto';
-import { chmod, mkdir, readFile, readdir, symlink, writeFile, lstat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { chmod, lstat, mkdir, readFile, readdir, rename, symlink, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('../', import.meta.url));
@@ -30,7 +30,10 @@ async function buildWorkflowBundle(): Promise<boolean> {
     workflowInterceptorModules: [join(root, 'workflows/interceptors.ts')],
     logger: new DefaultLogger('ERROR'),
   });
-  await writeFile(join(buildDir, 'workflow-bundle.js'), code);
+  // In one piece: another build, or a worker that starts, may read it at this moment.
+  const partial = join(buildDir, `workflow-bundle.${process.pid}.part`);
+  await writeFile(partial, code);
+  await rename(partial, join(buildDir, 'workflow-bundle.js'));
   await writeFile(stamp, inputs);
   return true;
 }
@@ -49,6 +52,8 @@ const [kernels, bundled] = await Promise.all([
   buildWorkflowBundle(),
   linkCommand(),
 ]);
-if (process.argv.includes('--verbose')) {
-  console.log(`kernels: ${kernels.join(', ') || 'up to date'}; workflow bundle: ${bundled ? 'built' : 'up to date'}`);
-}
+const built = [
+  ...(kernels.length > 0 ? [`the kernels ${kernels.map((path) => basename(path, '.wasm')).join(', ')}`] : []),
+  ...(bundled ? ['the workflow bundle'] : []),
+];
+if (built.length > 0) console.log(`Built ${built.join(' and ')}.`);

@@ -2,8 +2,8 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
-import asc from 'assemblyscript/asc';
 import { kernelNames, maximumPages } from './load.ts';
 
 const sourceFolder = fileURLToPath(new URL('./assembly/', import.meta.url));
@@ -25,17 +25,18 @@ const section = 'tradewind.source';
 
 /**
  * Compiles what is not up to date: a module carries the digest of sources, flags and compiler it was made of.
- * @returns paths of all modules, in the order of `kernelNames`.
+ * @returns paths of the modules that were compiled, in the order of `kernelNames`.
  * @throws Error with the compiler's messages when a source does not compile.
  */
 export async function buildKernels(outDir: string): Promise<string[]> {
   await mkdir(outDir, { recursive: true });
   const sources = await readSources();
-  const hash = createHash('sha256').update(JSON.stringify([asc.version, flags]));
+  const { version } = createRequire(import.meta.url)('assemblyscript/package.json') as { version: string };
+  const hash = createHash('sha256').update(JSON.stringify([version, flags]));
   for (const [file, text] of sources) hash.update(JSON.stringify([file, text]));
   const digest = hash.digest('hex');
 
-  const paths: string[] = [];
+  const compiled: string[] = [];
   for (const name of kernelNames) {
     const path = join(outDir, `${name}.wasm`);
     if ((await digestOf(path)) !== digest) {
@@ -43,10 +44,10 @@ export async function buildKernels(outDir: string): Promise<string[]> {
       const partial = join(outDir, `.${name}.${randomUUID()}.wasm`);
       await writeFile(partial, withSection(await compile(name, sources), digest));
       await rename(partial, path);
+      compiled.push(path);
     }
-    paths.push(path);
   }
-  return paths;
+  return compiled;
 }
 
 async function readSources(): Promise<Map<string, string>> {
@@ -56,6 +57,8 @@ async function readSources(): Promise<Map<string, string>> {
 }
 
 async function compile(name: string, sources: ReadonlyMap<string, string>): Promise<Uint8Array> {
+  // The compiler takes longer to load than to find out that nothing is to be compiled.
+  const { default: asc } = await import('assemblyscript/asc');
   let binary: Uint8Array | undefined;
   const messages: string[] = [];
   const { error } = await asc.main([`${name}.ts`, '-o', `${name}.wasm`, ...flags], {
