@@ -49,6 +49,8 @@ export function workerService(state: StackState, entry: string, index: number, e
     stopTimeout: 30_000,
     failureCode: 'STACK_FAILED',
     remedy: 'If it says nothing, "tradewind doctor" may.',
+    // Its event loop only orchestrates, and is late by seconds at most even where all cores compute.
+    silenceLimit: 30_000,
     address: () => undefined,
     launch: () => ({
       command: nodeRuntime(),

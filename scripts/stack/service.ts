@@ -12,6 +12,8 @@ export interface Launch {
 /** What a worker or the inference server tells its supervisor. */
 export type ChannelMessage =
   | { type: 'ready' }
+  /** The answer to `{ type: 'ping' }`, which a service with `silenceLimit` is sent. */
+  | { type: 'pong' }
   /** It cannot start; told before it exits, so that people read this sentence and not its log. */
   | { type: 'failed'; code: ErrorCode; complaint: Complaint };
 
@@ -39,6 +41,11 @@ export interface Service {
   launch?(): Launch;
   /** Throws while it is not healthy. A service with a channel is asked only after it said that it is ready. */
   check?(): Promise<void>;
+  /**
+   * For a process with a channel and no address to ask: milliseconds without an answer to a ping after which it is not
+   * healthy. It is sent one at every round of checks.
+   */
+  readonly silenceLimit?: number;
   /** Puts in order what it serves (bucket, search attributes), once it has come up for the first time. */
   settle?(): Promise<void>;
   /** Closes what `check` keeps open. */

@@ -17,8 +17,8 @@ const forgetDeathsAfter = 30_000;
 const startAttempts = 2;
 /** Checks in a row that must fail: one may be late on a machine that computes on all cores. */
 const failuresUntilUnhealthy = 3;
-/** A process that lives but has not answered for this long is killed, and so restarted. */
-const hungAfter = 60_000;
+/** A process that lives but has been unhealthy for this long is killed, and so restarted. */
+const standardHungAfter = 60_000;
 /** Trying again cannot help with these. */
 const final: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['STORE_DENIED', 'STORE_BUCKET', 'PREREQUISITE_MISSING']);
 
@@ -29,6 +29,8 @@ interface Surroundings {
   log: (line: string) => void;
   /** Whether a service that this one needs has a process to talk to. */
   available: (name: string) => boolean;
+  /** Milliseconds that a process may be unhealthy before it is killed; a minute if left out. */
+  hungAfter?: number;
 }
 
 interface Run {
@@ -38,6 +40,8 @@ interface Run {
   /** How it ended, once it has. */
   end?: string;
   ended: Promise<void>;
+  /** When it last said that it is ready, or answered a ping. */
+  heardAt: number;
   failure?: TradewindError;
   /** Size of the log when it started. */
   logOffset: number;
@@ -108,9 +112,9 @@ export class SupervisedService {
 
   /** One health check. Restarts what hangs; what has died is restarted by itself. */
   async examine(): Promise<void> {
-    if (!this.available || this.service.check === undefined) return;
+    if (!this.available) return;
     const run = this.#run;
-    const outcome = await this.service.check().then(
+    const outcome = await this.#check(run).then(
       () => undefined,
       (error: unknown) => reasonOf(error),
     );
@@ -123,10 +127,21 @@ export class SupervisedService {
     if (++this.#failures < failuresUntilUnhealthy) return;
     if (this.state.condition !== 'unhealthy') this.#around.log(`${this.service.name} is unhealthy: ${outcome}`);
     this.#set('unhealthy', outcome);
+    const { hungAfter = standardHungAfter } = this.#around;
     if (run !== undefined && Date.now() - Date.parse(this.state.since) > hungAfter) {
-      this.#around.log(`${this.service.name} has not answered for ${hungAfter / 1000} s: killed`);
+      this.#around.log(`${this.service.name} has been unhealthy for ${hungAfter / 1000} s: killed`);
       signalProcess(-run.child.pid!, 'SIGKILL');
     }
+  }
+
+  async #check(run: Run | undefined): Promise<void> {
+    const { check, silenceLimit } = this.service;
+    await check?.();
+    if (silenceLimit === undefined || run === undefined) return;
+    // One that cannot be sent is one that is not answered.
+    run.child.send({ type: 'ping' }, () => undefined);
+    const silence = Date.now() - run.heardAt;
+    if (silence > silenceLimit) throw new Error(`silent for ${Math.round(silence / 1000)} s`);
   }
 
   rotateLog(): void {
@@ -220,7 +235,7 @@ export class SupervisedService {
     closeSync(output);
     const ended = Promise.withResolvers<void>();
     const logOffset = statSync(this.#log).size;
-    const run: Run = { child, ready: !channel, ended: ended.promise, logOffset };
+    const run: Run = { child, ready: !channel, ended: ended.promise, heardAt: Date.now(), logOffset };
     const finish = (end: string) => {
       if (run.end !== undefined) return;
       run.end = end;
@@ -235,6 +250,7 @@ export class SupervisedService {
     child.on('error', (error) => (child.pid === undefined ? finish(error.message) : undefined));
     child.on('message', (message) => {
       const told = message as ChannelMessage;
+      run.heardAt = Date.now();
       if (told.type === 'ready') run.ready = true;
       if (told.type === 'failed') run.failure = new TradewindError(told.code, told.complaint);
     });
