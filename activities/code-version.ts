@@ -9,21 +9,25 @@ export type Room = 'compute' | 'data' | 'models' | 'evaluation' | 'explanation';
 const root = fileURLToPath(new URL('../', import.meta.url));
 const digests = new Map<string, string>();
 
-/** What the rooms take from `contracts/` that changes a result. The rest of it, messages say, must not. */
-const shared = ['algorithms', 'canonical', 'parameters', 'random'].map((name) => join(root, 'contracts', `${name}.ts`));
-
 /**
- * A change in a room makes the steps that run it new; a change elsewhere does not. The task that a
- * step runs always counts.
+ * What every step runs besides its rooms: the tasks themselves, and what of `contracts/` changes a result. The rest of
+ * `contracts/`, messages say, changes none.
  */
-export function codeVersion(rooms: readonly Room[], task?: string): string {
-  const key = [...rooms, task ?? ''].join(' ');
+const shared = [
+  ...['algorithms', 'artifacts', 'canonical', 'parameters', 'random'].map((name) => `contracts/${name}.ts`),
+  ...['data', 'graphs', 'models'].map((name) => `activities/tasks/${name}.ts`),
+  'activities/recommender-session.ts',
+  'activities/task-files.ts',
+];
+
+/** A change in a room makes the steps that run it new; a change elsewhere does not. */
+export function codeVersion(rooms: readonly Room[]): string {
+  const key = rooms.join(' ');
   let digest = digests.get(key);
   if (digest === undefined) {
     const hash = createHash('sha256');
     for (const room of [...rooms].sort()) for (const path of sources(join(root, room))) addFile(hash, path);
-    for (const path of shared) addFile(hash, path);
-    if (task !== undefined) addFile(hash, join(root, 'activities', 'tasks', task));
+    for (const path of shared) addFile(hash, join(root, path));
     digest = hash.digest('hex');
     digests.set(key, digest);
   }

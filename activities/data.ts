@@ -1,12 +1,8 @@
 /** Data stages: fetched and pinned by digest here, computed by DuckDB in a compute process. */
-import { createWriteStream } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { pipeline } from 'node:stream/promises';
-import { Readable } from 'node:stream';
 import { Context } from '@temporalio/activity';
-import { TradewindError } from '../contracts/errors.ts';
 import type {
   CleanRequest,
   CleanResult,
@@ -19,22 +15,23 @@ import type {
   ValidateResult,
 } from '../contracts/lifecycle.ts';
 import type { SplitFiles } from '../data/split.ts';
-import { dataDigest, resolveSources, type SourceFetchers, type SourceFile } from '../data/sources.ts';
-import type { ArtifactStore } from '../store/artifact-store.ts';
+import { dataDigest, resolveSources, type SourceFile } from '../data/sources.ts';
+import { beatOf } from './beat.ts';
 import { codeVersion } from './code-version.ts';
 import type { Dependencies } from './dependencies.ts';
 import { runTask } from './run-task.ts';
+import { sourceFetchers } from './source-fetchers.ts';
 import { cached } from './step-cache.ts';
-import {
-  dataFiles,
-  type CleanInput,
-  type CleanOutput,
-  type IngestInput,
-  type IngestOutput,
-  type SplitInput,
-  type SplitOutput,
-  type ValidateInput,
-  type ValidateOutput,
+import { taskFiles } from './task-files.ts';
+import type {
+  CleanInput,
+  CleanOutput,
+  IngestInput,
+  IngestOutput,
+  SplitInput,
+  SplitOutput,
+  ValidateInput,
+  ValidateOutput,
 } from './tasks/data.ts';
 
 const rooms = ['compute', 'data'] as const;
@@ -47,25 +44,19 @@ export function dataActivities(deps: Dependencies) {
     async ingest({ data }: IngestRequest): Promise<IngestResult> {
       const folder = await mkdtemp(join(tmpdir(), 'tradewind-sources-'));
       try {
-        // Fetched sources are large at times, and the worker must be heard meanwhile.
         const context = Context.current();
-        const timer = setInterval(() => context.heartbeat({ note: 'fetching' }), 2_000);
-        const options = { folder, fetchers, signal: context.cancellationSignal };
-        let interactions: SourceFile[];
-        let items: SourceFile[] | undefined;
-        try {
-          interactions = await resolveSources(data.interactions.path, {
-            ...options,
-            folder: join(folder, 'interactions'),
-          });
-          items = data.items && (await resolveSources(data.items.path, { ...options, folder: join(folder, 'items') }));
-        } finally {
-          clearInterval(timer);
-        }
+        beatOf(context).note = 'fetching';
+        const options = { fetchers, signal: context.cancellationSignal };
+        const interactions = await resolveSources(data.interactions.path, {
+          ...options,
+          folder: join(folder, 'interactions'),
+        });
+        const items =
+          data.items && (await resolveSources(data.items.path, { ...options, folder: join(folder, 'items') }));
         const { columns, format } = data.interactions;
         const key = {
           stage: 'ingest',
-          code: codeVersion(rooms, 'data.ts'),
+          code: codeVersion(rooms),
           inputs: {
             interactions: { files: contentsOf(interactions), columns, format },
             items: items && { files: contentsOf(items), columns: data.items?.columns, format: data.items?.format },
@@ -93,8 +84,8 @@ export function dataActivities(deps: Dependencies) {
               label: `ingest ${data.name}`,
             },
             async (output, workDir) => ({
-              interactions: await store.putFile(join(workDir, dataFiles.interactions), dataFiles.interactions),
-              ...(items ? { items: await store.putFile(join(workDir, dataFiles.items), dataFiles.items) } : {}),
+              interactions: await store.putFile(join(workDir, taskFiles.interactions), taskFiles.interactions),
+              ...(items ? { items: await store.putFile(join(workDir, taskFiles.items), taskFiles.items) } : {}),
               rows: output.rows,
               emptyFiles: output.emptyFiles.length,
               itemRows: output.itemRows,
@@ -110,7 +101,7 @@ export function dataActivities(deps: Dependencies) {
     async validate({ dataset, interactions, rules }: ValidateRequest): Promise<ValidateResult> {
       const key = {
         stage: 'validate',
-        code: codeVersion(rooms, 'data.ts'),
+        code: codeVersion(rooms),
         inputs: { interactions: interactions.digest, rules },
       };
       return cached(store, key, async () => {
@@ -120,7 +111,7 @@ export function dataActivities(deps: Dependencies) {
           { file: 'data.ts', name: 'validate', input, threads: cores, label: 'validate' },
           async (output, workDir) => ({
             ...output,
-            report: await store.putFile(join(workDir, dataFiles.validation), dataFiles.validation),
+            report: await store.putFile(join(workDir, taskFiles.validation), taskFiles.validation),
           }),
         );
       });
@@ -131,7 +122,7 @@ export function dataActivities(deps: Dependencies) {
       const rules = { dropReturns, maxEventsPerUserPerDay };
       const key = {
         stage: 'clean',
-        code: codeVersion(rooms, 'data.ts'),
+        code: codeVersion(rooms),
         inputs: { interactions: interactions.digest, items: items?.digest, rules },
       };
       return cached(store, key, async () => {
@@ -142,8 +133,8 @@ export function dataActivities(deps: Dependencies) {
           { file: 'data.ts', name: 'clean', input, threads: cores, label: 'clean' },
           async (output, workDir) => ({
             ...output,
-            interactions: await store.putFile(join(workDir, dataFiles.cleaned), dataFiles.cleaned),
-            profile: await store.putFile(join(workDir, dataFiles.profile), dataFiles.profile),
+            interactions: await store.putFile(join(workDir, taskFiles.cleaned), taskFiles.cleaned),
+            profile: await store.putFile(join(workDir, taskFiles.profile), taskFiles.profile),
           }),
         );
       });
@@ -154,7 +145,7 @@ export function dataActivities(deps: Dependencies) {
       const rules = { minUsersPerItem, minItemsPerUser };
       const key = {
         stage: 'split',
-        code: codeVersion(rooms, 'data.ts'),
+        code: codeVersion(rooms),
         inputs: { interactions: interactions.digest, rules, split },
       };
       return cached(store, key, async () => {
@@ -184,38 +175,4 @@ function filesOf(files: readonly SourceFile[]): { files: string[]; names: string
 /** Names and places of files do not belong in a key; their bytes and, for the format, their endings do. */
 function contentsOf(files: readonly SourceFile[]): { digest: string; ending: string }[] {
   return files.map(({ digest, location }) => ({ digest, ending: /\.[^/]*$/.exec(location)?.[0] ?? '' }));
-}
-
-function sourceFetchers(store: ArtifactStore): SourceFetchers {
-  return {
-    s3: (bucket, key, destination) => store.downloadSource(bucket, key, destination),
-    s3List: (bucket, prefix) => store.list(prefix, bucket),
-    async https(url, destination) {
-      const answer = await fetch(url, { signal: AbortSignal.timeout(600_000) }).catch((error: unknown) => {
-        throw unreachable(url, String((error as { cause?: unknown }).cause ?? error));
-      });
-      if (!answer.ok || answer.body === null) {
-        throw answer.status >= 500 ? unreachable(url, `HTTP ${answer.status}`) : notFound(url, answer.status);
-      }
-      await pipeline(Readable.fromWeb(answer.body), createWriteStream(destination));
-    },
-  };
-}
-
-function notFound(url: string, status: number): TradewindError {
-  return new TradewindError('SOURCE_NOT_FOUND', {
-    subject: `The data source ${url}`,
-    rule: 'be there to download',
-    value: `HTTP ${status}`,
-    remedy: 'Correct the address in the spec.',
-  });
-}
-
-function unreachable(url: string, value: string): TradewindError {
-  return new TradewindError('SOURCE_UNAVAILABLE', {
-    subject: `The data source ${url}`,
-    rule: 'answer',
-    value,
-    remedy: 'It is tried again by itself; check the address if it lasts.',
-  });
 }

@@ -14,6 +14,7 @@ import type {
   PackageRequest,
   PackageResult,
   SplitPart,
+  StageTiming,
   TrainRequest,
   TrainResult,
   TrialRequest,
@@ -23,15 +24,13 @@ import { TradewindError } from '../contracts/errors.ts';
 import { codeVersion } from './code-version.ts';
 import type { Dependencies } from './dependencies.ts';
 import { dropCheckpoint, lastCheckpoint, runTask } from './run-task.ts';
-import { cached } from './step-cache.ts';
+import { cached, stepDigest, type StepKey } from './step-cache.ts';
+import { taskFiles } from './task-files.ts';
 import type { ExportInput, ExportOutput, ProveInput } from './tasks/graphs.ts';
 import type { ExplainInput, FitInput, JudgeInput, Judgement } from './tasks/models.ts';
 
 const fitRooms = ['compute', 'data', 'models'] as const;
 const judgeRooms = ['compute', 'data', 'models', 'evaluation'] as const;
-const graphFile = 'model.onnx';
-const catalogueFile = 'catalogue.ndjson';
-const examplesFile = 'examples.json';
 
 export function modelActivities(deps: Dependencies) {
   const { store, registry, computedOn, cores } = deps;
@@ -41,16 +40,22 @@ export function modelActivities(deps: Dependencies) {
     return { train, heldOut };
   }
 
-  /** Runs `work` with the step's last checkpoint, if an earlier try left one. */
-  async function resuming<R>(checkpointKey: string, work: (resume: string | undefined) => Promise<R>): Promise<R> {
-    const resume = await lastCheckpoint(deps, checkpointKey);
-    try {
-      const result = await work(resume);
-      await dropCheckpoint(deps, checkpointKey);
-      return result;
-    } finally {
-      if (resume !== undefined) await rm(dirname(resume), { recursive: true, force: true });
-    }
+  /** As `cached`, with the last checkpoint that an earlier try of the same step left. */
+  async function cachedWithCheckpoint<T extends object>(
+    key: StepKey,
+    compute: (digest: string, resume: string | undefined) => Promise<T>,
+  ): Promise<T & StageTiming> {
+    const result = await cached(store, key, async (digest) => {
+      const resume = await lastCheckpoint(deps, digest);
+      try {
+        return await compute(digest, resume);
+      } finally {
+        if (resume !== undefined) await rm(dirname(resume), { recursive: true, force: true });
+      }
+    });
+    // Only now: until the result is remembered, the checkpoint is all that a crash would leave.
+    if (!result.cached) await dropCheckpoint(deps, stepDigest(key));
+    return result;
   }
 
   return {
@@ -58,25 +63,23 @@ export function modelActivities(deps: Dependencies) {
       const { algorithm, parameters, seed, part, objective, threads } = request;
       const key = {
         stage: 'trial',
-        code: codeVersion(judgeRooms, 'models.ts'),
+        code: codeVersion(judgeRooms),
         inputs: { algorithm, parameters, seed, train: part.train.digest, heldOut: part.heldOut.digest, objective },
         computedOn,
       };
-      return cached(store, key, async (digest) => {
+      return cachedWithCheckpoint(key, async (digest, resume) => {
         const files = await filesOf(part);
-        return resuming(digest, (resume) =>
-          runTask<FitInput & JudgeInput, Judgement, Judgement>(
-            deps,
-            {
-              file: 'models.ts',
-              name: 'trial',
-              input: { algorithm, parameters, seed, objective, ...files, resume },
-              threads,
-              label: `${algorithm} trial`,
-              checkpointKey: digest,
-            },
-            async (output) => output,
-          ),
+        return runTask<FitInput & JudgeInput, Judgement, Judgement>(
+          deps,
+          {
+            file: 'models.ts',
+            name: 'trial',
+            input: { algorithm, parameters, seed, objective, ...files, resume },
+            threads,
+            label: `${algorithm} trial`,
+            checkpointKey: digest,
+          },
+          async (output) => output,
         );
       });
     },
@@ -85,27 +88,25 @@ export function modelActivities(deps: Dependencies) {
       const { algorithm, parameters, seed, part } = request;
       const key = {
         stage: 'train',
-        code: codeVersion(fitRooms, 'models.ts'),
+        code: codeVersion(fitRooms),
         inputs: { algorithm, parameters, seed, train: part.train.digest },
         computedOn,
       };
-      return cached(store, key, async (digest) => {
+      return cachedWithCheckpoint(key, async (digest, resume) => {
         const train = await store.fetch(part.train);
-        return resuming(digest, (resume) =>
-          runTask<FitInput, object, { state: TrainResult['state'] }>(
-            deps,
-            {
-              file: 'models.ts',
-              name: 'train',
-              input: { algorithm, parameters, seed, train, resume },
-              threads: cores,
-              label: `${algorithm} training`,
-              checkpointKey: digest,
-            },
-            async (_, workDir) => ({
-              state: await store.putFile(join(workDir, 'state.safetensors'), `${algorithm}.safetensors`),
-            }),
-          ),
+        return runTask<FitInput, object, { state: TrainResult['state'] }>(
+          deps,
+          {
+            file: 'models.ts',
+            name: 'train',
+            input: { algorithm, parameters, seed, train, resume },
+            threads: cores,
+            label: `${algorithm} training`,
+            checkpointKey: digest,
+          },
+          async (_, workDir) => ({
+            state: await store.putFile(join(workDir, taskFiles.state), `${algorithm}.safetensors`),
+          }),
         );
       });
     },
@@ -114,7 +115,7 @@ export function modelActivities(deps: Dependencies) {
       const { algorithm, state, part, objective } = request;
       const key = {
         stage: 'evaluate',
-        code: codeVersion(judgeRooms, 'models.ts'),
+        code: codeVersion(judgeRooms),
         inputs: { algorithm, state: state.digest, train: part.train.digest, heldOut: part.heldOut.digest, objective },
         computedOn,
       };
@@ -137,7 +138,7 @@ export function modelActivities(deps: Dependencies) {
     /** Judges the champion's own graph on the challenger's rows; the verdict is by the objective alone. */
     async judgeChampion(request: CompareRequest): Promise<CompareResult> {
       const started = performance.now();
-      const { model, part, objective, value, minimumGain } = request;
+      const { model, part, objective, value, minimumGain, testFrom } = request;
       const metric = `${objective.metric}@${objective.k}`;
       const alias = await registry.alias(model, 'champion');
       if (alias === undefined) {
@@ -151,11 +152,24 @@ export function modelActivities(deps: Dependencies) {
       }
       const { version, artifactDigest } = alias.record;
       const { artifact } = await registry.version(model, version);
+      const { trainedUntil } = artifact.lineage;
+      if (trainedUntil > testFrom) {
+        // Law 5 the other way round: the champion learned from rows that it would be judged on here.
+        return {
+          champion: { version, value: null, artifactDigest },
+          better: false,
+          reason:
+            `champion v${version} was trained on everything before ${trainedUntil} and knows rows of this test, which ` +
+            `begins on ${testFrom}; set split.testFrom to ${trainedUntil} or later to compare`,
+          cached: false,
+          milliseconds: Math.round(performance.now() - started),
+        };
+      }
       const graph = fileOf(artifact, 'graph');
       const histories = fileOf(artifact, 'histories');
       const key = {
         stage: 'compare',
-        code: codeVersion(['compute', 'data', 'evaluation'], 'graphs.ts'),
+        code: codeVersion(['compute', 'data', 'evaluation']),
         inputs: { graph: graph.digest, train: part.train.digest, heldOut: part.heldOut.digest, objective },
         computedOn,
       };
@@ -193,10 +207,10 @@ export function modelActivities(deps: Dependencies) {
     },
 
     async packageModel(request: PackageRequest): Promise<PackageResult> {
-      const { model, algorithm, parameters, seed, state, part, items, specDigest, dataDigest } = request;
+      const { model, algorithm, parameters, seed, state, part, items, trainedUntil, specDigest, dataDigest } = request;
       const key = {
         stage: 'package',
-        code: codeVersion(fitRooms, 'graphs.ts'),
+        code: codeVersion(fitRooms),
         inputs: {
           model,
           algorithm,
@@ -204,7 +218,10 @@ export function modelActivities(deps: Dependencies) {
           seed,
           state: state.digest,
           train: part.train.digest,
+          heldOut: part.heldOut.digest,
           items: items?.digest,
+          trainedUntil,
+          onnxruntime: await versionOf('onnxruntime-node'),
           specDigest,
           dataDigest,
         },
@@ -218,8 +235,9 @@ export function modelActivities(deps: Dependencies) {
         ]);
         const lineage: Artifact['lineage'] = {
           specDigest,
-          codeVersion: codeVersion(fitRooms, 'models.ts'),
+          codeVersion: codeVersion(fitRooms),
           dataDigest,
+          trainedUntil,
           computedOn,
           runtime: { onnxruntime: await versionOf('onnxruntime-node'), node: process.versions.node.split('.')[0] },
         };
@@ -230,6 +248,7 @@ export function modelActivities(deps: Dependencies) {
           'tradewind.seed': String(seed),
           'tradewind.spec': specDigest,
           'tradewind.data': dataDigest,
+          'tradewind.trained-until': trainedUntil,
           'tradewind.code': lineage.codeVersion,
         };
         return runTask<ExportInput, ExportOutput, Omit<PackageResult, 'cached' | 'milliseconds'>>(
@@ -243,8 +262,8 @@ export function modelActivities(deps: Dependencies) {
           },
           async (output, workDir) => {
             const [graph, catalogue] = await Promise.all([
-              store.putFile(join(workDir, graphFile), graphFile),
-              store.putFile(join(workDir, catalogueFile), catalogueFile),
+              store.putFile(join(workDir, taskFiles.graph), taskFiles.graph),
+              store.putFile(join(workDir, taskFiles.catalogue), taskFiles.catalogue),
             ]);
             const artifact = artifactSchema.parse({
               format: 'tradewind-artifact/1',
@@ -276,7 +295,7 @@ export function modelActivities(deps: Dependencies) {
     async explainModel({ algorithm, state, part, seed }: ExplainRequest): Promise<ExplainResult> {
       const key = {
         stage: 'explain',
-        code: codeVersion([...judgeRooms, 'explanation'], 'models.ts'),
+        code: codeVersion([...judgeRooms, 'explanation']),
         inputs: { algorithm, state: state.digest, train: part.train.digest, seed },
         computedOn,
       };
@@ -291,7 +310,9 @@ export function modelActivities(deps: Dependencies) {
             threads: 1,
             label: `${algorithm} explanation`,
           },
-          async (_, workDir) => ({ examples: await store.putFile(join(workDir, examplesFile), examplesFile) }),
+          async (_, workDir) => ({
+            examples: await store.putFile(join(workDir, taskFiles.examples), taskFiles.examples),
+          }),
         );
       });
     },

@@ -5,6 +5,7 @@ import { TradewindError } from '../contracts/errors.ts';
 import type {
   AwaitServedRequest,
   AwaitServedResult,
+  ConfirmChampionRequest,
   PerformanceReport,
   PerformanceTestRequest,
   PointChampionRequest,
@@ -94,7 +95,8 @@ export function releaseActivities(deps: Dependencies) {
     async restoreChampion(request: RestoreChampionRequest): Promise<void> {
       const { model, version, previousVersion, changedBy, reason } = request;
       const seen = await registry.alias(model, 'champion');
-      if (seen === undefined || seen.record.version !== version) return;
+      // Another deployment of the same version may have moved it here: that one's champion is not this one's to take.
+      if (seen === undefined || seen.record.version !== version || seen.record.changedBy !== changedBy) return;
       if (previousVersion === null) {
         await registry.withdrawAlias(model, 'champion', { changedBy, reason, previousVersion: version }, seen.etag);
         return;
@@ -106,6 +108,12 @@ export function releaseActivities(deps: Dependencies) {
         { version: previousVersion, artifactDigest, changedBy, reason: `undone: ${reason}`, previousVersion: version },
         seen.etag,
       );
+    },
+
+    /** Whether the alias still stands at a version: two deployments of one artifact may meet. */
+    async confirmChampion({ model }: ConfirmChampionRequest): Promise<{ champion: number | null }> {
+      const seen = await registry.alias(model, 'champion');
+      return { champion: seen?.record.version ?? null };
     },
 
     async awaitServed({ model, version }: AwaitServedRequest): Promise<AwaitServedResult> {
@@ -128,6 +136,7 @@ export function releaseActivities(deps: Dependencies) {
         users: Array.from({ length: Math.min(gates.requests, 1000) }, () => users[random.integer(users.length)]),
         requests: gates.requests,
         connections: gates.connections,
+        signal: Context.current().cancellationSignal,
       });
       const errorRate = report.errors / report.requests;
       if (errorRate > gates.maxErrorRate || report.p99Milliseconds > gates.maxP99Milliseconds) {

@@ -1,27 +1,18 @@
-/** Runs a task in a compute process on behalf of an activity: heartbeat, cancellation, checkpoints in S3. */
+/** Runs a task in a compute process on behalf of an activity: progress, cancellation, checkpoints in S3. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { Context } from '@temporalio/activity';
 import type { ComputeTask } from '../compute/pool/task.ts';
 import { objectKeys } from '../contracts/names.ts';
+import { beatOf } from './beat.ts';
 import type { Dependencies } from './dependencies.ts';
-
-/** Often enough that a worker's death shows within the 10 s that the workflows allow. */
-const beatMilliseconds = 2_000;
 
 export interface TaskRun<I> extends Omit<ComputeTask<I>, 'module'> {
   /** File in `activities/tasks/`. */
   file: string;
   /** Names the checkpoints; the step's digest, so that every try of the same step finds them. */
   checkpointKey?: string;
-}
-
-interface Beat {
-  fraction: number;
-  note?: string;
-  /** Key of the last checkpoint. Told only after S3 has it (law 4). */
-  checkpoint?: string;
 }
 
 /**
@@ -34,9 +25,7 @@ export async function runTask<I, O, R>(
 ): Promise<R> {
   const context = Context.current();
   const workDir = await mkdtemp(join(tmpdir(), 'tradewind-task-'));
-  const beat: Beat = { fraction: 0 };
-  context.heartbeat(beat);
-  const timer = setInterval(() => context.heartbeat(beat), beatMilliseconds);
+  const beat = beatOf(context);
   try {
     const output = await deps.pool.run<I, O>(
       {
@@ -61,7 +50,6 @@ export async function runTask<I, O, R>(
     );
     return await take(output, workDir);
   } finally {
-    clearInterval(timer);
     await rm(workDir, { recursive: true, force: true });
   }
 }
@@ -78,7 +66,7 @@ export async function lastCheckpoint(deps: Dependencies, checkpointKey: string):
   return found ? path : undefined;
 }
 
-/** A step that has ended needs its checkpoint no longer. */
+/** A step that has ended needs its checkpoint no longer. One that stays costs room and nothing else. */
 export async function dropCheckpoint(deps: Dependencies, checkpointKey: string): Promise<void> {
-  await deps.store.removeObject(objectKeys.checkpoint(checkpointKey, 'latest'));
+  await deps.store.removeObject(objectKeys.checkpoint(checkpointKey, 'latest')).catch(() => undefined);
 }

@@ -9,6 +9,7 @@ import type {
   TrialReport,
 } from '../contracts/lifecycle.ts';
 import { completeParameters } from '../contracts/parameters.ts';
+import { Random } from '../contracts/random.ts';
 import { allocateTrials } from '../tuning/allocation.ts';
 import { samplerOf } from '../tuning/samplers/index.ts';
 import { spaceOf } from '../tuning/space.ts';
@@ -17,27 +18,20 @@ import type { Dependencies } from './dependencies.ts';
 export function studyActivities({ store }: Dependencies) {
   return {
     async planStudy({ candidates, trials }: StudyPlanRequest): Promise<StudyPlan> {
-      const shares = allocateTrials(candidates, trials);
-      const plan: StudyPlan['trials'] = [];
-      // Round robin, so that a study that is cut short has looked at every candidate.
-      for (let round = 0; round < Math.max(...shares); round++) {
-        for (const [candidate, share] of shares.entries()) {
-          if (round < share) plan.push({ candidate, indexInCandidate: round });
-        }
-      }
-      return { trials: plan };
+      return { shares: allocateTrials(candidates, trials) };
     },
 
-    async suggest({ candidate, sampler, seed, index }: SuggestRequest): Promise<SuggestResult> {
+    async suggest({ candidate, sampler, seed, number, index }: SuggestRequest): Promise<SuggestResult> {
       const space = spaceOf(candidate);
+      const own = new Random(seed, number).bits();
       // Neither of today's samplers looks at the history.
-      const drawn = Object.keys(space).length === 0 ? {} : samplerOf(sampler)({ space, history: [], seed, index });
+      const drawn = Object.keys(space).length === 0 ? {} : samplerOf(sampler)({ space, history: [], seed: own, index });
       if (drawn === null) return { parameters: null };
       const table = algorithms[candidate.algorithm].parameters;
       return { parameters: completeParameters(candidate.algorithm, table, { ...candidate.parameters, ...drawn }) };
     },
 
-    /** The trial table: one JSON line a trial, in the order they started. Times are left out, so that equal studies give equal bytes. */
+    /** A piece of the trial table: one JSON line a trial, in the order they started. Times are left out, so that equal studies give equal bytes. */
     async writeTrials({ trials }: { trials: TrialReport[] }): Promise<BlobRef> {
       const lines = trials.map(({ index, algorithm, parameters, state, value, error }) =>
         JSON.stringify({ index, algorithm, parameters, state, value, error }),

@@ -70,6 +70,8 @@ export const artifactSchema = z.strictObject({
     specDigest: z.string().regex(digestPattern),
     codeVersion: z.string().regex(digestPattern),
     dataDigest: z.string().regex(digestPattern),
+    /** `YYYY-MM-DD`, exclusive: it has learned from nothing on or after this day. */
+    trainedUntil: z.string(),
     /** Execution provider and instruction set that trained it, e.g. `cpu/x64/wasm-relaxed-fma`. */
     computedOn: z.string(),
     runtime: z.record(z.string(), z.string()),

@@ -145,6 +145,8 @@ export interface SuggestRequest {
   candidate: PipelineSpec['candidates'][number];
   sampler: PipelineSpec['tuning']['sampler'];
   seed: number;
+  /** Which candidate of the study: each draws from a seed of its own. */
+  number: number;
   /** Index of the trial within its candidate. */
   index: number;
 }
@@ -205,9 +207,12 @@ export interface CompareRequest {
   /** Value of the chosen candidate on the test period. */
   value: number;
   minimumGain: number;
+  /** First day of the test period: a champion that knows it cannot be compared. */
+  testFrom: string;
 }
 export interface CompareResult extends StageTiming {
-  champion: { version: number; value: number; artifactDigest: string } | null;
+  /** `value`: `null` where it knows the test period. */
+  champion: { version: number; value: number | null; artifactDigest: string } | null;
   /** True when the challenger may be deployed. */
   better: boolean;
   reason: string;
@@ -222,6 +227,8 @@ export interface PackageRequest {
   part: SplitPart;
   /** The items table of ingest, for titles in answers. */
   items?: BlobRef;
+  /** `YYYY-MM-DD`, exclusive. */
+  trainedUntil: string;
   specDigest: string;
   dataDigest: string;
 }
@@ -323,7 +330,7 @@ export interface LifecycleResult {
   artifactDigest: string;
   outcome: Outcome;
   candidates: CandidateResult[];
-  champion: { version: number; value: number } | null;
+  champion: { version: number; value: number | null } | null;
   performance?: PerformanceReport;
   /** `s3://` address of the stage and candidate tables in Markdown. */
   table: string;
@@ -364,6 +371,9 @@ export interface RestoreChampionRequest {
   changedBy: string;
   reason: string;
 }
+export interface ConfirmChampionRequest {
+  model: string;
+}
 export interface AwaitServedRequest {
   model: string;
   version: number;
@@ -402,14 +412,16 @@ export interface StudyPlanRequest {
   trials: number;
 }
 export interface StudyPlan {
-  /** In the order they start. */
-  trials: { candidate: number; indexInCandidate: number }[];
+  /** Trials of each candidate. */
+  shares: number[];
 }
 export interface StudyResult {
   /** The best trial of each candidate, in the spec's order. */
   best: TrialReport[];
   trials: number;
   failed: number;
-  /** NDJSON of all trials. */
-  table: BlobRef;
+  /** NDJSON of all trials, in pieces. */
+  tables: BlobRef[];
+  /** No GPU worker took a trial in time: the study went on on CPUs. */
+  fellBack: boolean;
 }

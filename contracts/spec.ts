@@ -76,10 +76,12 @@ const splitSchema = z
   .refine((s) => isBefore(s.validationFrom, s.testFrom) !== false, {
     path: ['validationFrom'],
     message: 'must be before testFrom',
+    params: { remedy: 'Swap them or move one of the two.' },
   })
   .refine((s) => s.testUntil === undefined || isBefore(s.testFrom, s.testUntil) !== false, {
     path: ['testUntil'],
     message: 'must be after testFrom',
+    params: { remedy: 'Move it to a later day, or leave it out.' },
   });
 
 function parameterValueSchema(parameter: Parameter): z.ZodType<number | string> {
@@ -108,11 +110,17 @@ function searchSchema(parameter: Parameter) {
     })
     .refine((range) => accepts(parameter, range.min) && accepts(parameter, range.max), {
       message: `must lie within the parameter's own range: ${describeRule(parameter)}`,
+      params: { remedy: `Narrow it to [${parameter.min}, ${parameter.max}] or less.` },
     })
-    .refine((range) => range.min < range.max, { path: ['min'], message: 'must be less than max' })
+    .refine((range) => range.min < range.max, {
+      path: ['min'],
+      message: 'must be less than max',
+      params: { remedy: 'Swap them or widen the range; a value that stays fixed belongs under "parameters".' },
+    })
     .refine((range) => !range.log || range.min > 0, {
       path: ['min'],
       message: 'must be above 0 on a logarithmic scale',
+      params: { remedy: 'Raise it, or leave "log" out.' },
     })
     .describe(parameter.doc);
 }
@@ -135,6 +143,7 @@ const candidateSchemas = algorithmNames.map((name) =>
     .refine((c) => !Object.keys(c.search ?? {}).some((key) => key in (c.parameters ?? {})), {
       path: ['search'],
       message: 'must not name a parameter that "parameters" fixes',
+      params: { remedy: 'Take it out of one of the two.' },
     })
     .describe(algorithms[name].title),
 );
@@ -144,6 +153,7 @@ const candidateSchema = z.discriminatedUnion(
   candidateSchemas as unknown as [(typeof candidateSchemas)[0], ...typeof candidateSchemas],
 );
 
+/** A rule across keys says its remedy itself, as `params.remedy` of its refinement. */
 export const pipelineSpecSchema = z
   .strictObject({
     model: z
@@ -174,7 +184,7 @@ export const pipelineSpecSchema = z
     candidates: z.array(candidateSchema).min(1),
     tuning: z
       .strictObject({
-        trials: z.int().min(1).max(10_000).default(20).describe('Trials over all candidates that search something.'),
+        trials: z.int().min(1).max(1000).default(20).describe('Trials over all candidates that search something.'),
         parallel: z.int().min(1).max(64).default(2).describe('Trials in flight.'),
         sampler: z.enum(['random', 'grid']).default('random'),
         timeoutMinutes: z.number().min(1).default(60).describe('Time limit of the study.'),
@@ -222,6 +232,7 @@ export const pipelineSpecSchema = z
   .refine((spec) => new Set(spec.candidates.map((c) => JSON.stringify(c))).size === spec.candidates.length, {
     path: ['candidates'],
     message: 'must not hold the same candidate twice',
+    params: { remedy: 'Remove one of the two.' },
   });
 
 export type PipelineSpec = z.output<typeof pipelineSpecSchema>;

@@ -79,6 +79,10 @@ async function main(): Promise<void> {
   };
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
+  // Asked by the supervisor: a process whose event loop is stuck does not answer.
+  process.on('message', (message) => {
+    if ((message as { type?: string } | null)?.type === 'ping') process.send?.({ type: 'pong' });
+  });
   // A supervisor that is gone can no longer stop this process.
   if (process.send) process.on('disconnect', stop);
 

@@ -29,24 +29,23 @@ export async function deployModel(input: DeploymentInput): Promise<DeploymentRes
   });
   show(`proven in a process of its own: ${proof.users} users asked`);
 
-  const pointed = await doQuickly('pointChampion', `champion of ${model} becomes v${version}`, {
-    model,
-    version,
-    artifactDigest,
-    expectedChampion: input.expectedChampion,
-    changedBy: workflowId,
-    reason: input.reason,
-  });
-  const previousVersion = pointed.previousVersion;
-  if (pointed.state === 'superseded') {
-    const reason = `version ${pointed.champion} became champion since this version was compared; run the pipeline again to compare with it`;
-    show(reason);
-    return { model, version, previousVersion, state: 'superseded', reason };
-  }
-  show(previousVersion === null ? 'champion' : `champion in place of v${previousVersion}`);
-
+  let previousVersion = input.expectedChampion;
   let performance: PerformanceReport | undefined;
   try {
+    // Not to be cut off half-way: whether the alias has moved must be known before anything is undone.
+    const pointed = await CancellationScope.nonCancellable(() =>
+      doQuickly('pointChampion', `champion of ${model} becomes v${version}`, {
+        model,
+        version,
+        artifactDigest,
+        expectedChampion: input.expectedChampion,
+        changedBy: workflowId,
+        reason: input.reason,
+      }),
+    );
+    if (pointed.state === 'superseded') return superseded(pointed.champion, pointed.previousVersion);
+    previousVersion = pointed.previousVersion;
+    show(previousVersion === null ? 'champion' : `champion in place of v${previousVersion}`);
     const served = await doQuickly('awaitServed', `wait until v${version} answers`, { model, version });
     show(`served at ${served.url}`);
     markStage('test');
@@ -60,6 +59,9 @@ export async function deployModel(input: DeploymentInput): Promise<DeploymentRes
         `p50 ${report.p50Milliseconds.toFixed(1)} ms, p99 ${report.p99Milliseconds.toFixed(1)} ms`,
     );
     performance = report;
+    // Two deployments of one artifact may meet, and the other one may have undone what both of them tested.
+    const { champion } = await doQuickly('confirmChampion', 'is it champion still?', { model });
+    if (champion !== version) return superseded(champion ?? 0, previousVersion);
   } catch (error) {
     // Also when somebody cancels: a champion that was never tested must not stay.
     if (isCancellation(error)) {
@@ -67,13 +69,21 @@ export async function deployModel(input: DeploymentInput): Promise<DeploymentRes
       throw error;
     }
     const reason = error instanceof ActivityFailure && error.cause ? error.cause.message : String(error);
-    await undo(reason);
-    return { model, version, previousVersion, performance, state: 'compensated', reason };
+    const undone = await undo(reason);
+    return { model, version, previousVersion, performance, state: 'compensated', reason: undone };
   }
   markStage('serve');
   return { model, version, previousVersion, performance, state: 'deployed' };
 
-  async function undo(reason: string): Promise<void> {
+  function superseded(champion: number, previous: number | null): DeploymentResult {
+    const now = champion === 0 ? 'the champion was withdrawn' : `version ${champion} became champion`;
+    const reason = `${now} since this version was compared; run the pipeline again to compare with it`;
+    show(reason);
+    return { model, version, previousVersion: previous, performance, state: 'superseded', reason };
+  }
+
+  /** @returns the reason, with what could not be seen of the undoing */
+  async function undo(reason: string): Promise<string> {
     show(`undone: ${reason}`);
     await doQuickly('restoreChampion', `undo: ${model} v${version}`, {
       model,
@@ -82,7 +92,13 @@ export async function deployModel(input: DeploymentInput): Promise<DeploymentRes
       changedBy: workflowId,
       reason,
     });
-    if (previousVersion !== null)
+    if (previousVersion === null) return reason;
+    try {
       await doQuickly('awaitServed', 'the earlier champion answers', { model, version: previousVersion });
+      return reason;
+    } catch {
+      // The alias is right again; the server follows it by itself once it can.
+      return `${reason} (version ${previousVersion} is champion again, but was not seen to answer yet)`;
+    }
   }
 }

@@ -1,10 +1,12 @@
 /** `modelLifecycle`: from a pipeline spec to a registered, and where it is better a served, version. */
 import {
   ApplicationFailure,
+  ChildWorkflowFailure,
   executeChild,
   ParentClosePolicy,
   setHandler,
   startChild,
+  TimeoutFailure,
   workflowInfo,
   WorkflowIdReusePolicy,
 } from '@temporalio/workflow';
@@ -108,6 +110,8 @@ export async function modelLifecycle(input: LifecycleInput): Promise<LifecycleRe
         workflowRunTimeout: `${spec.tuning.timeoutMinutes} minutes`,
         // Two lifecycles never share an id, so a study of this id can only be this run's own.
         workflowIdReusePolicy: WorkflowIdReusePolicy.REJECT_DUPLICATE,
+      }).catch((error: unknown) => {
+        throw outOfTime(error, spec.tuning.timeoutMinutes) ?? error;
       }),
     (r) => studyNote(r, metric),
   );
@@ -169,6 +173,7 @@ export async function modelLifecycle(input: LifecycleInput): Promise<LifecycleRe
         objective,
         value,
         minimumGain: spec.gates.minimumGain,
+        testFrom: split.testFrom,
       }),
     (r) => r.reason,
   );
@@ -184,6 +189,7 @@ export async function modelLifecycle(input: LifecycleInput): Promise<LifecycleRe
           state: best.state!,
           part: parts.final,
           items: ingested.items,
+          trainedUntil: split.testFrom,
           specDigest,
           dataDigest: ingested.dataDigest,
         }),
@@ -332,9 +338,19 @@ function withBaseline(candidates: LifecycleInput['spec']['candidates']): Lifecyc
     : [{ algorithm: 'popularity' } as (typeof candidates)[number], ...candidates];
 }
 
+/** A study's time limit, in words. */
+function outOfTime(error: unknown, minutes: number): ApplicationFailure | undefined {
+  if (!(error instanceof ChildWorkflowFailure && error.cause instanceof TimeoutFailure)) return undefined;
+  return ApplicationFailure.nonRetryable(
+    `The study must end within tuning.timeoutMinutes. Got ${minutes} minutes without an end. Raise the limit, or lower ` +
+      'tuning.trials; trials that have ended are in the cache and are not computed again.',
+    'STUDY_FAILED',
+  );
+}
+
 function studyNote(r: StudyResult, metric: string): string {
   const best = r.best.reduce((a, b) => ((b.value ?? -1) > (a.value ?? -1) ? b : a));
-  return `${r.trials} trials${r.failed > 0 ? `, ${r.failed} failed` : ''}; best ${metric} ${best.value?.toFixed(4)} by ${best.algorithm}`;
+  return `${r.trials} trials${r.failed > 0 ? `, ${r.failed} failed` : ''}; best ${metric} ${best.value?.toFixed(4)} by ${best.algorithm}${r.fellBack ? '; no GPU worker: on CPU' : ''}`;
 }
 
 function deployedNote({ deployment, decision, by }: ReleaseResult): string {

@@ -4,20 +4,23 @@ import type { ActivityOptions } from '@temporalio/workflow';
 import type { Activities } from '../activities/index.ts';
 import { taskQueues } from '../contracts/names.ts';
 
+// Every activity beats every 2 s, also while it fetches or its compute process is busy, so 10 s of silence is a dead
+// worker: what it did is tried again at once elsewhere, or here after its restart.
+const heartbeatTimeout = '10s';
+
 /** Deciding, waiting and talking to S3: short, and worth many tries, because an S3 server that restarts takes a while. */
 export const quick = proxyActivities<Activities>({
   taskQueue: taskQueues.orchestration,
   startToCloseTimeout: '5 minutes',
+  heartbeatTimeout,
   retry: { initialInterval: '500ms', backoffCoefficient: 2, maximumInterval: '15s', maximumAttempts: 40 },
 });
 
 const computeOptions: ActivityOptions = {
   // A training of hours is legitimate; what limits a hung one is the heartbeat.
   startToCloseTimeout: '12 hours',
-  // Activities beat every 2 s, also while their compute process is busy, so 10 s of silence is a dead worker.
-  heartbeatTimeout: '10s',
-  // Bounded: a data set that kills its compute process every time must come to an end. Half an hour of S3 being away
-  // is outlasted (40 tries, at most 60 s apart).
+  heartbeatTimeout,
+  // Bounded: half an hour of S3 being away is outlasted (40 tries, at most 60 s apart).
   retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '60s', maximumAttempts: 40 },
 };
 

@@ -15,22 +15,26 @@ import { algorithms } from '../contracts/algorithms.ts';
 import type { LifecycleProgress, StudyInput, StudyResult, TrialReport } from '../contracts/lifecycle.ts';
 import type { ParameterValues } from '../contracts/parameters.ts';
 import { markStage, markSubject } from './attributes.ts';
-import { computeOn, quick } from './options.ts';
+import { computeOn, doQuickly, quick } from './options.ts';
 import { trialsSignal } from './messages.ts';
 
 export const studyProgress = defineQuery<LifecycleProgress['trials']>('progress');
 
 /** Trials that a progress message shows, newest last. */
 const shown = 4;
+/** Trials of one piece of the table: far below what one payload may hold. */
+const trialsPerTable = 50;
+const longestReason = 300;
 
 export async function tuneModel(input: StudyInput): Promise<StudyResult> {
   const { seed, part, objective, candidates, tuning } = input;
   markSubject({ model: input.model, dataset: input.dataset });
   markStage('tune');
-  const plan = await quick.planStudy({ candidates, trials: tuning.trials });
+  const { shares } = await doQuickly('planStudy', 'share the trials', { candidates, trials: tuning.trials });
+  const plan = inTurns(shares);
   const trials: TrialReport[] = [];
   const progress = (): LifecycleProgress['trials'] => ({
-    total: plan.trials.length,
+    total: plan.length,
     done: trials.filter((t) => t.state === 'done').length,
     failed: trials.filter((t) => t.state === 'failed').length,
     best: bestOf(trials),
@@ -46,55 +50,63 @@ export async function tuneModel(input: StudyInput): Promise<StudyResult> {
       .catch(() => undefined);
   };
 
+  let fellBack = false;
   const ends: Promise<void>[] = [];
-  for (const [index, { candidate, indexInCandidate }] of plan.trials.entries()) {
+  for (const [index, { candidate, indexInCandidate }] of plan.entries()) {
     if (index >= tuning.parallel) await ends[index - tuning.parallel];
     const chosen = candidates[candidate];
-    const suggested = await quick.suggest({
+    const { parameters } = await quick.suggest({
       candidate: chosen,
       sampler: tuning.sampler,
-      seed: seed + candidate,
+      seed,
+      number: candidate,
       index: indexInCandidate,
     });
     // A grid may have fewer points than its share of trials.
-    if (suggested.parameters === null) {
+    if (parameters === null) {
       ends.push(Promise.resolve());
       continue;
     }
-    const trial: TrialReport = {
-      index,
-      algorithm: chosen.algorithm,
-      parameters: suggested.parameters,
-      state: 'running',
-    };
+    const trial: TrialReport = { index, algorithm: chosen.algorithm, parameters, state: 'running' };
     trials.push(trial);
-    ends.push(runTrial(input, trial, tell));
+    const end = runTrial(trial);
+    // Awaited in its turn; when a cancellation ends several at once, none may go unheard.
+    end.catch(() => undefined);
+    ends.push(end);
   }
   await Promise.all(ends);
 
-  const best = candidates.map((_, c) => bestOf(trials.filter((trial) => plan.trials[trial.index].candidate === c)));
+  const best = candidates.map((_, c) => bestOf(trials.filter((trial) => plan[trial.index].candidate === c)));
   if (best.every((trial) => trial === undefined)) {
     throw ApplicationFailure.nonRetryable(
       `Every one of the ${trials.length} trials failed. The first said: ${trials[0]?.error ?? 'nothing'}`,
       'STUDY_FAILED',
     );
   }
-  const table = await quick.writeTrials({ trials });
+  const tables: StudyResult['tables'] = [];
+  for (let from = 0; from < trials.length; from += trialsPerTable) {
+    const piece = trials.slice(from, from + trialsPerTable);
+    tables.push(await doQuickly('writeTrials', `trials ${from + 1} to ${from + piece.length}`, { trials: piece }));
+  }
   return {
     best: best.filter((trial) => trial !== undefined),
     trials: trials.length,
     failed: trials.filter((t) => t.state === 'failed').length,
-    table,
+    tables,
+    fellBack,
   };
 
-  async function runTrial(study: StudyInput, trial: TrialReport, told: () => Promise<void>): Promise<void> {
+  async function runTrial(trial: TrialReport): Promise<void> {
+    const { algorithm, parameters } = trial;
+    // Once nobody took a trial in the stated time, the rest does not wait for it again.
+    const device = fellBack ? { ...input.compute, device: 'cpu' as const } : input.compute;
     try {
       const result = await computeOn(
-        study.compute,
+        device,
         'trial',
-        `trial ${trial.index + 1}: ${algorithms[trial.algorithm].title} ${describe(trial.parameters)}`,
-        { algorithm: trial.algorithm, parameters: trial.parameters, seed, part, objective, threads: 1 },
-        () => undefined,
+        `trial ${trial.index + 1}: ${algorithms[algorithm].title} ${describe(parameters)}`,
+        { algorithm, parameters, seed, part, objective, threads: 1 },
+        () => (fellBack = true),
       );
       Object.assign(trial, {
         state: 'done',
@@ -106,10 +118,22 @@ export async function tuneModel(input: StudyInput): Promise<StudyResult> {
       if (isCancellation(error)) throw error;
       // One bad corner of the space must not end the study; it is in the table with its reason.
       trial.state = 'failed';
-      trial.error = reasonOf(error);
+      // Told in full by the activity; the table needs no more than a few lines of it.
+      trial.error = reasonOf(error).slice(0, longestReason);
     }
-    await told();
+    await tell();
   }
+}
+
+/** Round robin, so that a study that is cut short has looked at every candidate. */
+function inTurns(shares: number[]): { candidate: number; indexInCandidate: number }[] {
+  const plan: { candidate: number; indexInCandidate: number }[] = [];
+  for (let round = 0; round < Math.max(...shares); round++) {
+    for (const [candidate, share] of shares.entries()) {
+      if (round < share) plan.push({ candidate, indexInCandidate: round });
+    }
+  }
+  return plan;
 }
 
 function bestOf(trials: TrialReport[]): TrialReport | undefined {

@@ -14,15 +14,7 @@ import {
 import { profileInteractions } from '../../data/profile.ts';
 import { splitInteractions, type SplitFiles } from '../../data/split.ts';
 import { requireValid, validateInteractions } from '../../data/validate.ts';
-
-/** Files that the tasks leave in their folders. */
-export const dataFiles = {
-  interactions: 'interactions.parquet',
-  items: 'items.parquet',
-  validation: 'validation.json',
-  cleaned: 'cleaned.parquet',
-  profile: 'profile.json',
-} as const;
+import { taskFiles } from '../task-files.ts';
 
 const optionsOf = (context: TaskContext) => ({ threads: context.threads, temporaryFolder: context.workDir });
 
@@ -40,11 +32,11 @@ export async function ingest(input: IngestInput, context: TaskContext): Promise<
   const options = optionsOf(context);
   const { rows, emptyFiles } = await ingestInteractions(
     input.interactions,
-    join(context.workDir, dataFiles.interactions),
+    join(context.workDir, taskFiles.interactions),
     options,
   );
   if (input.items === undefined) return { rows, emptyFiles, itemRows: 0 };
-  const items = await ingestItems(input.items, join(context.workDir, dataFiles.items), options);
+  const items = await ingestItems(input.items, join(context.workDir, taskFiles.items), options);
   return { rows, emptyFiles: [...emptyFiles, ...items.emptyFiles], itemRows: items.rows };
 }
 
@@ -65,7 +57,7 @@ export interface ValidateOutput {
 export async function validate(input: ValidateInput, context: TaskContext): Promise<ValidateOutput> {
   const report = await validateInteractions(input.interactions, input.rules, optionsOf(context));
   requireValid(report, input.dataset);
-  await writeFile(join(context.workDir, dataFiles.validation), `${JSON.stringify(report)}\n`);
+  await writeFile(join(context.workDir, taskFiles.validation), `${JSON.stringify(report)}\n`);
   const { rows, users, items, firstDay, lastDay, warnings } = report;
   return { rows, users, items, firstDay: firstDay ?? '', lastDay: lastDay ?? '', warnings: warnings.slice(0, 20) };
 }
@@ -82,10 +74,10 @@ export interface CleanOutput {
 }
 
 export async function clean(input: CleanInput, context: TaskContext): Promise<CleanOutput> {
-  const out = join(context.workDir, dataFiles.cleaned);
+  const out = join(context.workDir, taskFiles.cleaned);
   const { rows, dropped } = await cleanInteractions(input.interactions, input.rules, out, optionsOf(context));
   const profile = await profileInteractions(out, input.items, optionsOf(context));
-  await writeFile(join(context.workDir, dataFiles.profile), `${JSON.stringify(profile)}\n`);
+  await writeFile(join(context.workDir, taskFiles.profile), `${JSON.stringify(profile)}\n`);
   return { rows, dropped };
 }
 

@@ -15,12 +15,8 @@ import { readHeldOut, readInteractions, type Interactions } from '../../data/int
 import type { FittedRecommender, Histories } from '../../models/estimator.ts';
 import { estimatorOf } from '../../models/registry.ts';
 import { openRecommender } from '../recommender-session.ts';
+import { taskFiles } from '../task-files.ts';
 import { judge, type JudgeInput, type Judgement } from './models.ts';
-
-export const graphFiles = {
-  graph: 'model.onnx',
-  catalogue: 'catalogue.ndjson',
-} as const;
 
 export interface ExportInput {
   algorithm: AlgorithmName;
@@ -51,10 +47,10 @@ export async function exportModel(input: ExportInput, context: TaskContext): Pro
   const model = await estimatorOf(input.algorithm).load(await readArrays(input.state), { threads: context.threads });
   try {
     const bytes = model.lower(train.items, input.metadata);
-    const path = join(context.workDir, graphFiles.graph);
+    const path = join(context.workDir, taskFiles.graph);
     await writeFile(path, bytes);
     context.progress(0.3, 'graph written');
-    await writeCatalogue({ items: train.items, itemsFile: input.items }, join(context.workDir, graphFiles.catalogue));
+    await writeCatalogue({ items: train.items, itemsFile: input.items }, join(context.workDir, taskFiles.catalogue));
     context.progress(0.5, 'comparing');
     const verified = await compare(path, model, train, heldOut.rows, input, context);
     const { inputs, outputs } = describeModel(bytes);

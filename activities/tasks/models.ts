@@ -12,6 +12,7 @@ import { evaluateRecommender, objectiveValue } from '../../evaluation/evaluate.t
 import { explainExamples } from '../../explanation/examples.ts';
 import type { FitContext, FittedRecommender } from '../../models/estimator.ts';
 import { estimatorOf } from '../../models/registry.ts';
+import { taskFiles } from '../task-files.ts';
 
 export interface FitInput {
   algorithm: AlgorithmName;
@@ -34,9 +35,6 @@ export interface Judgement {
   value: number;
   evaluation: Evaluation;
 }
-
-/** Name of the state file that `train` leaves in its folder. */
-export const stateFile = 'state.safetensors';
 
 async function fit(input: FitInput, context: TaskContext, share: number): Promise<FittedRecommender> {
   const train = await readInteractions(input.train);
@@ -81,11 +79,11 @@ export async function trial(input: FitInput & JudgeInput, context: TaskContext):
   }
 }
 
-/** Fits and leaves the state in `stateFile`. */
+/** Fits and leaves the state. */
 export async function train(input: FitInput, context: TaskContext): Promise<Record<string, never>> {
   const model = await fit(input, context, 0.95);
   try {
-    await writeArrays(join(context.workDir, stateFile), model.state());
+    await writeArrays(join(context.workDir, taskFiles.state), model.state());
     return {};
   } finally {
     await model.close();
@@ -117,7 +115,7 @@ export async function explain(input: ExplainInput, context: TaskContext): Promis
   const model = await estimatorOf(input.algorithm).load(await readArrays(input.state), { threads: context.threads });
   try {
     const examples = await explainExamples(model, train, { users: 5, perUser: 3, seed: input.seed });
-    await writeFile(join(context.workDir, 'examples.json'), `${JSON.stringify(examples, null, 1)}\n`);
+    await writeFile(join(context.workDir, taskFiles.examples), `${JSON.stringify(examples, null, 1)}\n`);
     return {};
   } finally {
     await model.close();

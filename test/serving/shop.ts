@@ -90,7 +90,14 @@ export async function register({ store, registry }: Gateway, model: string, shop
       files: refs.map((ref, i) => ({ ...ref, role: roles[i] })),
       signature: { inputs: [], outputs: [] },
       catalogue: { items: train.items.length, users: train.users.length },
-      lineage: { specDigest: zeros, codeVersion: zeros, dataDigest: zeros, computedOn: 'cpu', runtime: {} },
+      lineage: {
+        specDigest: zeros,
+        codeVersion: zeros,
+        dataDigest: zeros,
+        trainedUntil: '2025-04-01',
+        computedOn: 'cpu',
+        runtime: {},
+      },
     };
     const { digest } = await store.putBytes(canonicalJson(artifact), 'artifact.json');
     const { version } = await registry.register({

@@ -91,5 +91,12 @@ it('a coded error keeps its code, its sentence and whether it is worth another t
     details: [complaint],
   });
   expect(toFailure(new TradewindError('STORE_DENIED', complaint)).nonRetryable).toBe(true);
-  expect(toFailure(new RangeError('no')).nonRetryable).toBeFalsy();
+  expect(toFailure(new Error('socket hang up')).nonRetryable).toBeFalsy();
+});
+
+it('a mistake in code, and a process that dies each time, come to an end', () => {
+  expect(toFailure(new TypeError('x is undefined'))).toMatchObject({ type: 'INTERNAL', nonRetryable: true });
+  const died = new TradewindError('COMPUTE_PROCESS_DIED', { subject: 'It', rule: 'live', remedy: 'Look.' });
+  expect(toFailure(died, 1).nonRetryable).toBe(false);
+  expect(toFailure(died, 5).nonRetryable).toBe(true);
 });

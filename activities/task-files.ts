@@ -1,0 +1,15 @@
+/**
+ * Names of the files that tasks leave in their folders. Apart from the tasks, so that the worker, which takes the files,
+ * loads none of the native code that makes them.
+ */
+export const taskFiles = {
+  interactions: 'interactions.parquet',
+  items: 'items.parquet',
+  validation: 'validation.json',
+  cleaned: 'cleaned.parquet',
+  profile: 'profile.json',
+  state: 'state.safetensors',
+  graph: 'model.onnx',
+  catalogue: 'catalogue.ndjson',
+  examples: 'examples.json',
+} as const;
