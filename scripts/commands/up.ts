@@ -73,7 +73,9 @@ async function up(options: UpOptions, supervisor: string | undefined): Promise<v
       env,
       ...(supervisor === undefined ? {} : { supervisor }),
       signal: interruption.signal,
-      ...(progress === undefined ? {} : { onState: (current: StackState) => progress.show(current) }),
+      ...(progress === undefined
+        ? {}
+        : { onState: (current: StackState) => progress.show(current), onBuilt: (note: string) => progress.say(note) }),
     });
     progress?.end();
     if (options.json) printJson({ started, healthy: true, ...state });

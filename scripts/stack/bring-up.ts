@@ -4,6 +4,7 @@ import { closeSync, openSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { TradewindError } from '../../contracts/errors.ts';
+import { refreshBuild } from './built-files.ts';
 import { logFile, openHome, projectRoot } from './home.ts';
 import { LogTail, rotateLog, tailOf } from './logs.ts';
 import { nodeRuntime } from './node-service.ts';
@@ -18,6 +19,8 @@ interface BringUp {
   supervisor?: string;
   /** Called whenever the stack's state may have changed. */
   onState?: (state: StackState) => void;
+  /** Told what had to be built first, as a sentence. */
+  onBuilt?: (note: string) => void;
   /** Stops what this call started; a stack that was up, or that somebody else brings up, stays. */
   signal?: AbortSignal;
 }
@@ -46,8 +49,11 @@ export async function bringUp(options: BringUp): Promise<BroughtUp> {
   for (;;) {
     signal?.throwIfAborted();
     const found = readState(home);
-    if (found === undefined || !isAlive(found.supervisor))
+    if (found === undefined || !isAlive(found.supervisor)) {
+      const built = await refreshBuild(signal);
+      if (built !== undefined) options.onBuilt?.(built);
       return await new Following(options, startSupervisor(options)).end();
+    }
     if (isHealthy(found)) return { state: found, started: false };
     if (found.phase === 'starting' || found.phase === 'up') return await new Following(options).end();
     // It is on its way down: a new one can start when it is gone.

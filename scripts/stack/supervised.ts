@@ -135,8 +135,8 @@ export class SupervisedService {
   }
 
   async #check(run: Run | undefined): Promise<void> {
-    const { check, silenceLimit } = this.service;
-    await check?.();
+    const { silenceLimit } = this.service;
+    await this.service.check?.();
     if (silenceLimit === undefined || run === undefined) return;
     // One that cannot be sent is one that is not answered.
     run.child.send({ type: 'ping' }, () => undefined);
