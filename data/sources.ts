@@ -5,10 +5,10 @@ import { access, constants, glob, mkdir, stat } from 'node:fs/promises';
 import { basename, join, posix } from 'node:path';
 import { sha256 } from '../contracts/canonical.ts';
 import { TradewindError } from '../contracts/errors.ts';
-import { isGlob, parseLocation, type Location } from '../contracts/location.ts';
+import { isGlob, parseLocation, showLocation, type Location } from '../contracts/location.ts';
 
 export interface SourceFile {
-  /** For people: the local path, `s3://bucket/key` or `https://` address. */
+  /** For people: the local path, `s3://bucket/key` or `https://` address without its query. */
   location: string;
   /** Local file with its bytes; its name ends as the source's name does. */
   path: string;
@@ -17,12 +17,12 @@ export interface SourceFile {
   bytes: number;
 }
 
-/** Each writes the whole object to the local file `destination`, or rejects. */
+/** Each writes the whole object to the local file `destination`, or rejects: with the reason of `signal` once it fires. */
 export interface SourceFetchers {
-  s3(bucket: string, key: string, destination: string): Promise<void>;
+  s3(bucket: string, key: string, destination: string, signal?: AbortSignal): Promise<void>;
   /** Keys that start with `prefix`, in any order. */
-  s3List(bucket: string, prefix: string): Promise<string[]>;
-  https(url: string, destination: string): Promise<void>;
+  s3List(bucket: string, prefix: string, signal?: AbortSignal): Promise<string[]>;
+  https(url: string, destination: string, signal?: AbortSignal): Promise<void>;
 }
 
 export interface ResolveOptions {
@@ -44,13 +44,13 @@ export async function resolveSources(
 ): Promise<SourceFile[]> {
   const found = new Map<string, Location>();
   for (const text of typeof paths === 'string' ? [paths] : paths) {
-    for (const location of await expand(text, options)) found.set(spell(location), location);
+    for (const location of await expand(text, options)) found.set(identity(location), location);
   }
   const files: SourceFile[] = [];
-  for (const [name, location] of found) {
+  for (const location of found.values()) {
     options.signal?.throwIfAborted();
     const path = location.kind === 'local' ? location.path : await fetchFile(location, files.length, options);
-    files.push({ location: name, path, ...(await digestFile(path, options.signal)) });
+    files.push({ location: spell(location), path, ...(await digestFile(path, options.signal)) });
   }
   return files;
 }
@@ -71,7 +71,7 @@ async function expand(text: string, options: ResolveOptions): Promise<Location[]
       return [location];
     default:
       throw notFound(
-        text,
+        showLocation(text),
         'be a path, a glob, s3://bucket/key or an https:// address',
         undefined,
         'Correct its path in the spec.',
@@ -110,7 +110,7 @@ async function filesMatching(pattern: string): Promise<string[]> {
 async function expandKey(bucket: string, key: string, options: ResolveOptions): Promise<string[]> {
   if (!isGlob(key)) return [key];
   const prefix = /^[^*?[\]{}]*/.exec(key)![0];
-  const keys = await need(options.fetchers, 's3List', `s3://${bucket}/${key}`)(bucket, prefix);
+  const keys = await need(options.fetchers, 's3List', `s3://${bucket}/${key}`)(bucket, prefix, options.signal);
   const matches = keys.filter((name) => posix.matchesGlob(name, key)).toSorted();
   if (matches.length > 0) return matches;
   const value = `${keys.length} other ${keys.length === 1 ? 'key' : 'keys'} that start with "${prefix}"`;
@@ -131,10 +131,11 @@ async function fetchFile(
   if (options.folder === undefined) throw new TypeError(`A folder to fetch ${name} into must be given.`);
   await mkdir(options.folder, { recursive: true });
   // The index keeps files of the same name apart; the name keeps the ending that tells the format.
-  const original = basename(location.kind === 's3' ? location.key : decodeURIComponent(new URL(location.url).pathname));
+  const original = basename(location.kind === 's3' ? location.key : new URL(location.url).pathname);
   const path = join(options.folder, `${index}-${original.replaceAll(/[^\w.-]/g, '_').slice(-120)}`);
-  if (location.kind === 's3') await need(options.fetchers, 's3', name)(location.bucket, location.key, path);
-  else await need(options.fetchers, 'https', name)(location.url, path);
+  if (location.kind === 's3')
+    await need(options.fetchers, 's3', name)(location.bucket, location.key, path, options.signal);
+  else await need(options.fetchers, 'https', name)(location.url, path, options.signal);
   return path;
 }
 
@@ -160,7 +161,12 @@ async function digestFile(path: string, signal: AbortSignal | undefined): Promis
 
 function spell(location: Location): string {
   if (location.kind === 'local') return location.path;
-  return location.kind === 's3' ? `s3://${location.bucket}/${location.key}` : location.url;
+  return location.kind === 's3' ? `s3://${location.bucket}/${location.key}` : showLocation(location.url);
+}
+
+/** Two addresses that differ in their queries alone are two sources. */
+function identity(location: Location): string {
+  return location.kind === 'https' ? location.url : spell(location);
 }
 
 function notFound(

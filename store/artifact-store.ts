@@ -24,7 +24,8 @@ import type { z } from 'zod';
 import type { BlobRef } from '../contracts/artifacts.ts';
 import { TradewindError } from '../contracts/errors.ts';
 import { objectKeys } from '../contracts/names.ts';
-import { httpStatusOf, storeError } from './store-errors.ts';
+import { saveBody } from './save-body.ts';
+import { httpStatusOf, sourceError, storeError } from './store-errors.ts';
 
 export interface StoreSettings {
   /** Left out: AWS's own endpoints. */
@@ -273,35 +274,36 @@ export class ArtifactStore {
     }
   }
 
-  /** Any object by bucket and key, for `s3://` data sources on the same endpoint. */
-  async downloadSource(bucket: string, key: string, path: string): Promise<void> {
-    try {
-      const { Body } = await this.client.send(new GetObjectCommand({ Bucket: bucket, Key: key }));
-      await pipeline(Body as Readable, createWriteStream(path));
-    } catch (error) {
-      if (httpStatusOf(error) === 404) {
-        throw new TradewindError('SOURCE_NOT_FOUND', {
-          subject: `The data source s3://${bucket}/${key}`,
-          rule: 'exist',
-          remedy: 'Check bucket and key, and that S3_ENDPOINT names the right store.',
-        });
-      }
-      throw storeError(error, `bucket "${bucket}"`, key);
-    }
+  /** Keys below a prefix, ascending. */
+  async list(prefix: string): Promise<string[]> {
+    return await this.#keys(this.settings.bucket, prefix).catch((error: unknown) => {
+      throw storeError(error, this.place);
+    });
   }
 
-  /** Keys below a prefix, ascending. */
-  async list(prefix: string, bucket: string = this.settings.bucket): Promise<string[]> {
-    const keys: string[] = [];
-    let token: string | undefined;
-    do {
-      const page = await this.#ask(
-        new ListObjectsV2Command({ Bucket: bucket, Prefix: prefix, ...(token ? { ContinuationToken: token } : {}) }),
-      );
-      for (const object of page.Contents ?? []) if (object.Key !== undefined) keys.push(object.Key);
-      token = page.IsTruncated ? page.NextContinuationToken : undefined;
-    } while (token !== undefined);
-    return keys.sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));
+  // ---- data sources on the same endpoint, in any bucket ------------------------------------------------------------
+
+  /**
+   * @throws TradewindError `SOURCE_NOT_FOUND`, `STORE_DENIED` or `SOURCE_UNAVAILABLE`, which name the source
+   * @throws the reason of `signal`
+   */
+  async downloadSource(bucket: string, key: string, path: string, signal?: AbortSignal): Promise<void> {
+    const explain = (error: unknown) => sourceError(error, `s3://${bucket}/${key}`, bucket);
+    const { Body } = await this.client
+      .send(new GetObjectCommand({ Bucket: bucket, Key: key }), { ...(signal && { abortSignal: signal }) })
+      .catch((error: unknown) => {
+        signal?.throwIfAborted();
+        throw explain(error);
+      });
+    await saveBody(Body as Readable, path, explain, signal);
+  }
+
+  /** Keys of any bucket below a prefix, ascending. @throws as `downloadSource` */
+  async listSource(bucket: string, prefix: string, signal?: AbortSignal): Promise<string[]> {
+    return await this.#keys(bucket, prefix, signal).catch((error: unknown) => {
+      signal?.throwIfAborted();
+      throw sourceError(error, `s3://${bucket}/${prefix}*`, bucket);
+    });
   }
 
   close(): void {
@@ -323,6 +325,20 @@ export class ArtifactStore {
     await copyFile(path, partial);
     await link(partial, target).catch(() => undefined);
     await rm(partial, { force: true });
+  }
+
+  async #keys(bucket: string, prefix: string, signal?: AbortSignal): Promise<string[]> {
+    const keys: string[] = [];
+    let token: string | undefined;
+    do {
+      const page = await this.client.send(
+        new ListObjectsV2Command({ Bucket: bucket, Prefix: prefix, ...(token ? { ContinuationToken: token } : {}) }),
+        { ...(signal && { abortSignal: signal }) },
+      );
+      for (const object of page.Contents ?? []) if (object.Key !== undefined) keys.push(object.Key);
+      token = page.IsTruncated ? page.NextContinuationToken : undefined;
+    } while (token !== undefined);
+    return keys.sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));
   }
 
   readonly #ask: S3Client['send'] = (async (command: Parameters<S3Client['send']>[0]) => {

@@ -29,6 +29,64 @@ const deniedNames = new Set([
   'TokenRefreshRequired',
 ]);
 
+/** Of 4xx, what says no more than "not now". */
+const passing = new Set([408, 425, 429]);
+
+/** Whether the same request may be answered another time. */
+export function mayPass(status: number): boolean {
+  return status >= 500 || passing.has(status);
+}
+
+/** What went wrong with a data source, which may lie in another bucket than the artifacts. */
+export function sourceError(error: unknown, address: string, bucket: string): TradewindError {
+  if (error instanceof TradewindError) return error;
+  const { name = '', message = '', code } = error as AwsError;
+  const status = httpStatusOf(error);
+  const subject = `The data source ${address}`;
+  const cause = slim(error);
+  if (deniedNames.has(name) || status === 401 || status === 403) {
+    return new TradewindError(
+      'STORE_DENIED',
+      {
+        subject,
+        rule: `be readable: bucket "${bucket}" must accept the credentials`,
+        value: nameOf(name, status),
+        remedy: `Check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and the policy of bucket "${bucket}".`,
+      },
+      { cause },
+    );
+  }
+  // S3 says `RequestTimeout` with a 400.
+  if (status !== undefined && status >= 300 && status < 500 && !mayPass(status) && name !== 'RequestTimeout') {
+    const value =
+      name === 'NoSuchBucket'
+        ? `no bucket "${bucket}"`
+        : status === 404
+          ? `no such object in bucket "${bucket}"`
+          : nameOf(name, status);
+    const remedy = 'Correct bucket and key in the spec, and see that S3_ENDPOINT and AWS_REGION name the right store.';
+    return new TradewindError('SOURCE_NOT_FOUND', { subject, rule: 'exist', value, remedy }, { cause });
+  }
+  return new TradewindError(
+    'SOURCE_UNAVAILABLE',
+    {
+      subject,
+      rule: 'answer',
+      value: valueOf(status, code ?? name, message),
+      remedy: 'It is tried again by itself; if it lasts, check that the server of S3_ENDPOINT is up.',
+    },
+    { cause },
+  );
+}
+
+function nameOf(name: string, status: number | undefined): string {
+  return name === '' || name === 'Unknown' || name === 'UnknownError' || /^\d+$/.test(name) ? `HTTP ${status}` : name;
+}
+
+function valueOf(...parts: (string | number | undefined)[]): string {
+  return parts.filter((part) => part !== undefined && part !== '').join(' ');
+}
+
 export function storeError(error: unknown, place: string, key?: string): TradewindError {
   if (error instanceof TradewindError) return error;
   const { name = '', message = '', code } = error as AwsError;
@@ -40,7 +98,7 @@ export function storeError(error: unknown, place: string, key?: string): Tradewi
       {
         subject: `The artifact store, ${what},`,
         rule: 'accept the credentials',
-        value: name === '' || name === 'Unknown' || /^\d+$/.test(name) ? `HTTP ${status}` : name,
+        value: nameOf(name, status),
         remedy: 'Check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and the bucket policy.',
       },
       { cause: slim(error) },
@@ -63,7 +121,7 @@ export function storeError(error: unknown, place: string, key?: string): Tradewi
     {
       subject: `The artifact store, ${what},`,
       rule: 'answer',
-      value: [status, code ?? name, message].filter((part) => part !== undefined && part !== '').join(' '),
+      value: valueOf(status, code ?? name, message),
       remedy: 'It is tried again by itself; if it lasts, check that the server of S3_ENDPOINT is up.',
     },
     { cause: slim(error) },
