@@ -110,7 +110,7 @@ function searchSchema(parameter: Parameter) {
     })
     .refine((range) => accepts(parameter, range.min) && accepts(parameter, range.max), {
       message: `must lie within the parameter's own range: ${describeRule(parameter)}`,
-      params: { remedy: `Narrow it to [${parameter.min}, ${parameter.max}] or less.` },
+      params: { remedy: `Keep min and max within [${parameter.min}, ${parameter.max}].` },
     })
     .refine((range) => range.min < range.max, {
       path: ['min'],

@@ -14,7 +14,7 @@ import {
 } from 'yaml';
 import { canonicalJson, sha256 } from '../contracts/canonical.ts';
 import { TradewindError } from '../contracts/errors.ts';
-import { isGlob, parseLocation } from '../contracts/location.ts';
+import { holdsCredentials, isGlob, parseLocation, showLocation } from '../contracts/location.ts';
 import { nearest } from '../contracts/nearest.ts';
 import { pipelineSpecSchema, type PipelineSpec } from '../contracts/spec.ts';
 import { pipelineJsonSchema } from './schema.ts';
@@ -189,12 +189,22 @@ function* locationsOf(spec: PipelineSpec): Generator<{ key: KeyPath; text: strin
 function locationProblems(spec: PipelineSpec): Problem[] {
   return [...locationsOf(spec)]
     .filter(({ text }) => parseLocation(text) === null)
-    .map(({ key, text }) => ({
-      path: key,
-      rule: 'be a path, a glob, s3://bucket/key or an https:// address',
-      value: JSON.stringify(text),
-      remedy: 'Download the data to a file, or put it into a bucket.',
-    }));
+    .map(({ key, text }) =>
+      holdsCredentials(text)
+        ? {
+            path: key,
+            rule: 'name no user or password, which would stand in histories and logs',
+            value: JSON.stringify(showLocation(text)) + ' with one',
+            remedy:
+              'Use a presigned address, which expires, or put the data into a bucket, whose keys workers have in their environment.',
+          }
+        : {
+            path: key,
+            rule: 'be a path, a glob, s3://bucket/key or an https:// address',
+            value: JSON.stringify(showLocation(text)),
+            remedy: 'Download the data to a file, or put it into a bucket.',
+          },
+    );
 }
 
 function withAbsolutePaths(spec: PipelineSpec, folder: string): PipelineSpec {
