@@ -1,5 +1,6 @@
 /** What is wrong with a spec, in sentences: zod's issues with the rule, the value and the remedy spelt out. */
 import type { z } from 'zod';
+import { showLocation } from '../contracts/location.ts';
 import { modelNamePattern } from '../contracts/names.ts';
 import { nearest } from '../contracts/nearest.ts';
 import type { JsonSchema } from './schema.ts';
@@ -49,7 +50,7 @@ function problemsOfIssue(issue: Issue, above: KeyPath, written: unknown, schema:
     {
       path,
       rule: missing ? 'be given' : ruleOf(issue, node),
-      value: missing || issue.code === 'custom' ? undefined : show(value),
+      value: missing ? undefined : issue.code === 'custom' ? showAcross(value, path, written) : show(value),
       remedy: remedyOf(issue, value, node),
     },
   ];
@@ -115,6 +116,7 @@ function rangeRule(issue: Extract<Issue, { code: 'too_small' | 'too_big' }>, nod
 
 function remedyOf(issue: Issue, value: unknown, node: JsonSchema | undefined): string {
   const hints: string[] = [];
+  if (issue.code === 'custom' && typeof issue.params?.['remedy'] === 'string') hints.push(issue.params['remedy']);
   const options =
     issue.code === 'invalid_value' ? issue.values : 'options' in issue ? (issue.options as unknown[]) : [];
   const near = typeof value === 'string' ? nearest(value, options.map(String)) : undefined;
@@ -129,12 +131,22 @@ function remedyOf(issue: Issue, value: unknown, node: JsonSchema | undefined): s
   return hints.length > 0 ? hints.join(' ') : value === undefined ? 'Add it.' : 'Correct it.';
 }
 
-/** As YAML shows it, cut to a line. */
+/** As YAML shows it, cut to a line; of an address without what may be secret. */
 function show(value: unknown): string {
   if (value === null) return 'nothing';
-  const text = JSON.stringify(value);
+  const text = JSON.stringify(value, (_, inner: unknown) => (typeof inner === 'string' ? showLocation(inner) : inner));
   if (text.length <= 60) return text;
   return Array.isArray(value) ? 'a list' : typeof value === 'object' ? 'a mapping' : `${text.slice(0, 60)}…`;
+}
+
+/**
+ * What breaks a rule across keys: a value with its neighbours, where they are few. A long list or block says less than
+ * its line does.
+ */
+function showAcross(value: unknown, path: KeyPath, written: unknown): string | undefined {
+  const around = valueAt(written, path.slice(0, -1));
+  const shown = show(typeof value !== 'object' && path.length > 0 ? around : value);
+  return shown === 'a list' || shown === 'a mapping' ? undefined : shown;
 }
 
 function valueAt(written: unknown, path: KeyPath): unknown {

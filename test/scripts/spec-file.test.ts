@@ -112,7 +112,7 @@ test.each([
     'shop.yaml:22 tuning.trials: must be a whole number. Got "many". It means: Trials over',
   ],
   ['a fraction', 'trials: 5', 'trials: 2.5', 'shop.yaml:22 tuning.trials: must be a whole number. Got 2.5.'],
-  ['a number out of range', 'trials: 5', 'trials: 0', 'shop.yaml:22 tuning.trials: must lie in [1, 10000]. Got 0.'],
+  ['a number out of range', 'trials: 5', 'trials: 0', 'shop.yaml:22 tuning.trials: must lie in [1, 1000]. Got 0.'],
   [
     'a key left blank',
     'trials: 5',
@@ -156,19 +156,19 @@ test.each([
     'cut-offs in the wrong order',
     '2017-11-01',
     '2018-01-01',
-    'shop.yaml:13 split.validationFrom: must be before testFrom.',
+    'shop.yaml:13 split.validationFrom: must be before testFrom. Got {"validationFrom":"2018-01-01","testFrom":"2017-12-01"}. Swap them or',
   ],
   [
     'an impossible range',
     'min: 1, max: 10',
     'min: 10, max: 1',
-    'shop.yaml:20 candidates[1].search.alpha.min: must be less than max.',
+    'shop.yaml:20 candidates[1].search.alpha.min: must be less than max. Got {"min":10,"max":1}. Swap them or widen the range;',
   ],
   [
     'a range beyond the parameter',
     'max: 10 ',
     'max: 5000 ',
-    "shop.yaml:20 candidates[1].search.alpha: must lie within the parameter's own range: be a number in [0.01, 1000].",
+    'shop.yaml:20 candidates[1].search.alpha: must lie within the parameter\'s own range: be a number in [0.01, 1000]. Got {"min":1,"max":5000}. Keep min and max within [0.01, 1000].',
   ],
   [
     'a parameter beyond its table',
@@ -202,6 +202,18 @@ test.each([
     'shop.yaml:7 data.interactions.path: must be a path, a glob, s3://bucket/key or an https:// address. Got "ftp://x/y.csv".',
   ],
   [
+    'an address with a password',
+    'events.csv',
+    'https://ann:secret@x.example/y.csv?sig=secret',
+    'shop.yaml:7 data.interactions.path: must name no user or password, which would stand in histories and logs. Got "https://x.example/y.csv" with one. Use a presigned address,',
+  ],
+  [
+    'an address in the place of a block',
+    /interactions:[^]*(?=split)/,
+    'interactions: https://ann:secret@x.example/y.csv?sig=secret\n',
+    'shop.yaml:6 data.interactions: must be a mapping of keys to values. Got "https://x.example/y.csv".',
+  ],
+  [
     'a list in place of a block',
     '  trials: 5',
     '  - trials',
@@ -217,7 +229,7 @@ test.each([
     'the same candidate twice',
     '  - algorithm: als',
     '  - algorithm: popularity\n  - algorithm: als',
-    'shop.yaml:15 candidates: must not hold the same candidate twice.',
+    'shop.yaml:15 candidates: must not hold the same candidate twice. Remove one of the two.',
   ],
   ['a key given twice', 'seed: 1', 'seed: 1\nseed: 2', 'shop.yaml:4 must name each key once. Remove one of the two.'],
   [
