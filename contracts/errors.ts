@@ -6,7 +6,10 @@ export const errorCodes = {
   SPEC_INVALID: { retryable: false, meaning: 'The pipeline spec breaks its schema.' },
   SOURCE_NOT_FOUND: { retryable: false, meaning: 'A data source names no readable file or object.' },
   SOURCE_UNREADABLE: { retryable: false, meaning: 'A data source exists but cannot be parsed in its format.' },
-  SOURCE_UNAVAILABLE: { retryable: true, meaning: 'A remote data source cannot be reached, breaks off or answers with 5xx.' },
+  SOURCE_UNAVAILABLE: {
+    retryable: true,
+    meaning: 'A remote data source cannot be reached, breaks off or answers with 5xx.',
+  },
   SOURCE_EMPTY: { retryable: false, meaning: 'A data source holds no rows.' },
   COLUMN_MISSING: { retryable: false, meaning: 'A data source lacks a column that the spec names.' },
   COLUMN_TYPE: { retryable: false, meaning: 'A column cannot be read as the type that its role needs.' },

@@ -58,6 +58,7 @@ export interface LifecycleProgress {
   stages: StageReport[];
   trials: { total: number; done: number; failed: number; best?: TrialReport; latest: TrialReport[] };
   candidates: CandidateResult[];
+  warnings: string[];
   version?: number;
   outcome?: Outcome;
 }
@@ -332,6 +333,8 @@ export interface LifecycleResult {
   candidates: CandidateResult[];
   champion: { version: number; value: number | null } | null;
   performance?: PerformanceReport;
+  /** What validation found worth a look. */
+  warnings: string[];
   /** `s3://` address of the stage and candidate tables in Markdown. */
   table: string;
   /** `s3://` address of everything about the run in JSON. */

@@ -30,6 +30,7 @@ export class Board {
       stages: stages.map((stage) => ({ stage, state: 'waiting' })),
       trials: { total: 0, done: 0, failed: 0, latest: [] },
       candidates: [],
+      warnings: [],
     };
     this.#objective = objective;
     this.#links = links;
@@ -86,6 +87,11 @@ export class Board {
     this.note('tune', `${done + failed} of ${total} trials${found}`);
   }
 
+  warnings(warnings: string[]): void {
+    this.progress.warnings = warnings;
+    this.#show();
+  }
+
   candidates(candidates: CandidateResult[]): void {
     this.progress.candidates = candidates;
     this.#show();
@@ -106,7 +112,7 @@ export class Board {
   }
 
   markdown(): string {
-    const { model, dataset, seed, stages: reports, candidates, outcome } = this.progress;
+    const { model, dataset, seed, stages: reports, candidates, warnings, outcome } = this.progress;
     const lines = [`**${model}** on \`${dataset}\`, seed ${seed}`, '', '| stage | | time | |', '|---|---|--:|---|'];
     for (const { stage, state, milliseconds, cached, note } of reports) {
       const time = milliseconds === undefined ? '' : cached ? 'cached' : duration(milliseconds);
@@ -117,6 +123,8 @@ export class Board {
       for (const c of candidates) lines.push(candidateRow(c, this.#objective));
     }
     if (outcome) lines.push('', `**${outcomeTitle(outcome.kind)}**: ${escape(outcome.reason)}`);
+    if (warnings.length > 0)
+      lines.push('', 'Worth a look in the data:', '', ...warnings.map((text) => `- ${escape(text)}`));
     const links = this.#linkLine();
     if (links) lines.push('', links);
     return lines.join('\n');

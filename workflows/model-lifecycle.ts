@@ -57,8 +57,9 @@ export async function modelLifecycle(input: LifecycleInput): Promise<LifecycleRe
         interactions: ingested.interactions,
         rules: spec.validation,
       }),
-    (r) => `${count(r.users)} users, ${count(r.items)} items, ${r.firstDay} – ${r.lastDay}${warned(r.warnings)}`,
+    (r) => `${count(r.users)} users, ${count(r.items)} items, ${r.firstDay} – ${r.lastDay}`,
   );
+  board.warnings(validated.warnings);
   const cleaned = await board.during(
     'clean',
     () =>
@@ -228,6 +229,7 @@ export async function modelLifecycle(input: LifecycleInput): Promise<LifecycleRe
     candidates: results,
     champion: comparison.champion && { version: comparison.champion.version, value: comparison.champion.value },
     performance,
+    warnings: validated.warnings,
     table: '',
     report: '',
     milliseconds: Date.now() - started,
@@ -367,10 +369,6 @@ function performanceNote(p: PerformanceReport): string {
 function droppedNote(dropped: Record<string, number>): string {
   const parts = Object.entries(dropped).filter(([, n]) => n > 0);
   return parts.length === 0 ? '' : `; dropped ${parts.map(([why, n]) => `${count(n)} ${why}`).join(', ')}`;
-}
-
-function warned(warnings: string[]): string {
-  return warnings.length === 0 ? '' : `; ${warnings.length} warnings`;
 }
 
 function count(n: number): string {

@@ -1,7 +1,7 @@
 /** What a run looks like in a terminal of 80 columns: a line per stage as it ends, then the table of candidates. */
 import type { CandidateResult, LifecycleProgress, LifecycleResult, StageReport } from '../../contracts/lifecycle.ts';
 import { algorithms } from '../../contracts/algorithms.ts';
-import { clip, duration, LiveLines, style, table, terminalWidth } from '../terminal.ts';
+import { clip, duration, LiveLines, style, table, terminalWidth, wrap } from '../terminal.ts';
 import type { PendingFault } from './failures.ts';
 import type { Watcher } from './follow.ts';
 
@@ -33,7 +33,7 @@ export class StageLines implements Watcher {
   }
 
   fault({ activity, attempt, message }: PendingFault): void {
-    this.#print(`${style.yellow('!')} ${activity} is tried again (attempt ${attempt}): ${message}`);
+    this.#print(bullet(style.yellow('!'), `${activity} is tried again (attempt ${attempt}): ${message}`).join('\n'));
   }
 
   silent(): void {
@@ -61,15 +61,29 @@ export class StageLines implements Watcher {
   }
 }
 
-export function stageLine({ stage, state, milliseconds, cached, note }: StageReport): string {
+/** A stage that has ended, its note in full. */
+function stageLine({ stage, state, milliseconds, cached, note }: StageReport): string {
   const paint = state === 'failed' ? style.red : state === 'skipped' ? style.dim : style.green;
   const time = milliseconds === undefined ? '' : cached ? 'cached' : duration(milliseconds);
-  return line(paint(marks[state]), stage, time, note ?? '');
+  const lines = wrap(note ?? '', terminalWidth() - noteIndent - 1);
+  return head(paint(marks[state]), stage, time) + lines.join(`\n${' '.repeat(noteIndent)}`);
 }
 
+/** Columns in front of a note. */
+const noteIndent = 22;
+
+function head(mark: string, stage: string, time: string): string {
+  return `${mark} ${stage.padEnd(9)} ${style.dim(time.padStart(8))}  `;
+}
+
+/** One line, cut: what is drawn again and again must not wrap. */
 function line(mark: string, stage: string, time: string, note: string): string {
-  const head = `${stage.padEnd(9)} ${time.padStart(8)}  `;
-  return `${mark} ${stage.padEnd(9)} ${style.dim(time.padStart(8))}  ${clip(note, terminalWidth() - head.length - 3)}`;
+  return head(mark, stage, time) + clip(note, terminalWidth() - noteIndent - 1);
+}
+
+/** Text with a mark before it, wrapped below itself. */
+function bullet(mark: string, text: string): string[] {
+  return wrap(text, terminalWidth() - 3).map((part, i) => (i === 0 ? `${mark} ${part}` : `  ${part}`));
 }
 
 export function candidateTable(candidates: CandidateResult[], metric: string): string {
@@ -122,13 +136,16 @@ export function resultLines(result: LifecycleResult, metric: string, places: Res
     registered: 'registered, not deployed',
     'awaiting-approval': 'waits for approval',
   };
-  lines.push(`${style.bold(`${result.model} v${result.version}`)} ${verdict[outcome.kind]}: ${outcome.reason}`);
+  const name = `${result.model} v${result.version}`;
+  const [first, ...rest] = wrap(`${name} ${verdict[outcome.kind]}: ${outcome.reason}`, terminalWidth() - 1);
+  lines.push(first.replace(name, style.bold(name)), ...rest);
   if (performance) {
     const { requests, errors, p50Milliseconds, p99Milliseconds } = performance;
     lines.push(
       `tested: ${requests} requests, ${errors} errors, p50 ${p50Milliseconds.toFixed(1)} ms, p99 ${p99Milliseconds.toFixed(1)} ms`,
     );
   }
+  for (const warning of result.warnings) lines.push(...bullet(style.yellow('!'), warning));
   lines.push('');
   if (places.workflowUrl) lines.push(`Web UI   ${places.workflowUrl}`);
   lines.push(`Table    ${result.table}`, `Report   ${result.report}`);
