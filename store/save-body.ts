@@ -21,7 +21,7 @@ export async function saveBody(
     }
   };
   try {
-    await pipeline(pieces, createWriteStream(path), { ...(signal === undefined ? {} : { signal }) });
+    await pipeline(pieces, createWriteStream(path), signal === undefined ? {} : { signal });
   } catch (error) {
     signal?.throwIfAborted();
     throw error;
