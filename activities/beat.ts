@@ -10,6 +10,8 @@ export interface Beat {
   note?: string;
   /** Key of the last checkpoint. Told only after S3 has it (law 4). */
   checkpoint?: string;
+  /** This try goes on from a checkpoint of an earlier one. */
+  resumed?: true;
 }
 
 export const beatMilliseconds = 2_000;

@@ -1,6 +1,7 @@
 /** Model stages: trial, train, evaluate, the champion's judgement, package. */
 import { readFile, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { Context } from '@temporalio/activity';
 import type { Artifact } from '../contracts/artifacts.ts';
 import { artifactSchema } from '../contracts/artifacts.ts';
 import { canonicalJson, sha256 } from '../contracts/canonical.ts';
@@ -21,6 +22,7 @@ import type {
   TrialResult,
 } from '../contracts/lifecycle.ts';
 import { TradewindError } from '../contracts/errors.ts';
+import { beatOf } from './beat.ts';
 import { codeVersion } from './code-version.ts';
 import type { Dependencies } from './dependencies.ts';
 import { dropCheckpoint, lastCheckpoint, runTask } from './run-task.ts';
@@ -47,6 +49,7 @@ export function modelActivities(deps: Dependencies) {
   ): Promise<T & StageTiming> {
     const result = await cached(store, key, async (digest) => {
       const resume = await lastCheckpoint(deps, digest);
+      if (resume !== undefined) beatOf(Context.current()).resumed = true;
       try {
         return await compute(digest, resume);
       } finally {

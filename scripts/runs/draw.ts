@@ -145,7 +145,7 @@ export function resultLines(result: LifecycleResult, metric: string, places: Res
       `tested: ${requests} requests, ${errors} errors, p50 ${p50Milliseconds.toFixed(1)} ms, p99 ${p99Milliseconds.toFixed(1)} ms`,
     );
   }
-  for (const warning of result.warnings) lines.push(...bullet(style.yellow('!'), warning));
+  for (const warning of result.warnings ?? []) lines.push(...bullet(style.yellow('!'), warning));
   lines.push('');
   if (places.workflowUrl) lines.push(`Web UI   ${places.workflowUrl}`);
   lines.push(`Table    ${result.table}`, `Report   ${result.report}`);

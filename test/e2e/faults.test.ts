@@ -124,6 +124,47 @@ describe('kill -9 in the middle of tuning', () => {
   }, 240_000);
 });
 
+describe('kill -9 in the middle of a long fit', () => {
+  it('costs what came after the last checkpoint, and ends at the same bytes', async () => {
+    const spec = await writeSpec(
+      shop.folder,
+      shopSpec(shop, 'shop-resumed', {
+        candidates: [{ algorithm: 'als', parameters: { factors: 256, iterations: 200, conjugateGradientSteps: 16 } }],
+        deployment: { target: 'none' },
+        gates: { beatPopularity: false },
+      }),
+    );
+    const { workflowId } = await stack.json<{ workflowId: string }>('run', spec);
+    const study = client.workflow.getHandle(workflowIds.study(workflowId));
+    const beats = async () => {
+      const pending = (await study.describe().catch(() => undefined))?.raw.pendingActivities ?? [];
+      return pending.flatMap((activity) => {
+        const data = activity.heartbeatDetails?.payloads?.[0]?.data;
+        return data ? [JSON.parse(Buffer.from(data).toString()) as { checkpoint?: string; resumed?: boolean }] : [];
+      });
+    };
+    const until = async (wanted: (beat: { checkpoint?: string; resumed?: boolean }) => boolean) => {
+      for (let i = 0; i < 600; i++) {
+        if ((await beats()).some(wanted)) return;
+        await sleep(100);
+      }
+      throw new Error('the fit never came that far');
+    };
+    await until((beat) => beat.checkpoint !== undefined);
+    process.kill(await pidOf('worker-1'), 'SIGKILL');
+    await until((beat) => beat.resumed === true);
+
+    const disturbed = await stack.json<Run>('watch', workflowId);
+    expect(disturbed.error).toBeUndefined();
+    // What a fit leaves behind once it has ended.
+    expect(await store.list('checkpoints/')).toEqual([]);
+    await clearCache();
+    const undisturbed = await stack.json<Run>('run', spec, '--wait');
+    expect(undisturbed.candidates).toEqual(disturbed.candidates);
+    expect(undisturbed.artifactDigest).toBe(disturbed.artifactDigest);
+  }, 300_000);
+});
+
 describe('bad input fails once, with a sentence', () => {
   const started = async (spec: PipelineSpecInput) => {
     // Started past the command's own early checks, so that the activity meets the fault.
