@@ -24,7 +24,14 @@ function manifest(model: string, content: string): Omit<VersionManifest, 'versio
       files: [],
       signature: { inputs: [], outputs: [] },
       catalogue: { items: 1, users: 1 },
-      lineage: { specDigest: digest, codeVersion: digest, dataDigest: digest, trainedUntil: '2025-04-01', computedOn: 'cpu', runtime: {} },
+      lineage: {
+        specDigest: digest,
+        codeVersion: digest,
+        dataDigest: digest,
+        trainedUntil: '2025-04-01',
+        computedOn: 'cpu',
+        runtime: {},
+      },
     },
     evaluation: {
       discovery: lane,
