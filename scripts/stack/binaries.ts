@@ -121,7 +121,7 @@ export interface Build {
  * @returns its path
  * @throws TradewindError `PREREQUISITE_MISSING`, or `STACK_FAILED` with the end of the build's output as its cause
  */
-export async function buildProgram(program: Program, { env, log, report, signal }: Build): Promise<string> {
+async function buildProgram(program: Program, { env, log, report, signal }: Build): Promise<string> {
   const go = await requireGo(program, env);
   const cache = cacheFolder(env);
   mkdirSync(cache, { recursive: true });
@@ -164,6 +164,14 @@ export async function buildProgram(program: Program, { env, log, report, signal 
   } finally {
     rmSync(workshop, { recursive: true, force: true });
   }
+}
+
+/**
+ * The program that is there, or else a built one.
+ * @throws TradewindError as `buildProgram`
+ */
+export async function obtainProgram(program: Program, build: Build): Promise<string> {
+  return findProgram(program, build.env)?.path ?? (await buildProgram(program, build));
 }
 
 interface GoRun {

@@ -1,6 +1,6 @@
 /** The artifact store: VersityGW over a folder with versioning, or the S3 that the environment names. */
 import { existsSync, mkdirSync } from 'node:fs';
-import { buildProgram, findProgram, programs } from './binaries.ts';
+import { obtainProgram, programs } from './binaries.ts';
 import { ensureCredentials } from './credentials.ts';
 import { stackEnvironment } from './environment.ts';
 import { homePaths, logFile } from './home.ts';
@@ -34,9 +34,8 @@ function localS3(state: StackState, ports: PortChoice, env: NodeJS.ProcessEnv): 
     address: () => state.s3.endpoint,
 
     async prepare(report, signal) {
-      const found = findProgram(programs.versitygw, env);
       const log = logFile(state.home, 'build-versitygw');
-      program = found?.path ?? (await buildProgram(programs.versitygw, { env, log, report, signal }));
+      program = await obtainProgram(programs.versitygw, { env, log, report, signal });
     },
 
     async place() {

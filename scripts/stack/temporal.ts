@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { searchAttributes } from '../../contracts/names.ts';
 import type { TemporalConnection } from './connection.ts';
 import { connectTemporal } from './connection.ts';
-import { buildProgram, findProgram, programs } from './binaries.ts';
+import { obtainProgram, programs } from './binaries.ts';
 import { stackEnvironment } from './environment.ts';
 import { homePaths, logFile } from './home.ts';
 import { answersOk, plainEnvironment } from './native-server.ts';
@@ -39,9 +39,8 @@ function localTemporal(state: StackState, ports: PortChoice, env: NodeJS.Process
     address: () => state.temporal.address,
 
     async prepare(report, signal) {
-      const found = findProgram(programs.temporal, env);
       const log = logFile(state.home, 'build-temporal');
-      program = found?.path ?? (await buildProgram(programs.temporal, { env, log, report, signal }));
+      program = await obtainProgram(programs.temporal, { env, log, report, signal });
     },
 
     async place() {

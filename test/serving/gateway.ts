@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CreateBucketCommand, PutBucketVersioningCommand } from '@aws-sdk/client-s3';
 import getPort from 'get-port';
-import { buildProgram, findProgram, programs } from '../../scripts/stack/binaries.ts';
+import { obtainProgram, programs } from '../../scripts/stack/binaries.ts';
 import { ArtifactStore } from '../../store/artifact-store.ts';
 import { ModelRegistry } from '../../store/registry.ts';
 
@@ -24,14 +24,12 @@ export async function startGateway(): Promise<Gateway> {
   const folder = await mkdtemp(join(tmpdir(), 'tradewind-gateway-'));
   const at = (name: string) => join(folder, name);
   await Promise.all(['s3', 'versions', 'home'].map((name) => mkdir(at(name))));
-  const program =
-    findProgram(programs.versitygw)?.path ??
-    (await buildProgram(programs.versitygw, {
-      env: process.env,
-      log: at('build.log'),
-      report: () => {},
-      signal: AbortSignal.timeout(600_000),
-    }));
+  const program = await obtainProgram(programs.versitygw, {
+    env: process.env,
+    log: at('build.log'),
+    report: () => {},
+    signal: AbortSignal.timeout(600_000),
+  });
   const [access, secret] = [randomBytes(8).toString('hex'), randomBytes(16).toString('hex')];
   const port = await getPort();
   const child = spawn(
