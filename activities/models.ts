@@ -2,8 +2,7 @@
 import { readFile, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Context } from '@temporalio/activity';
-import type { Artifact } from '../contracts/artifacts.ts';
-import { artifactSchema } from '../contracts/artifacts.ts';
+import { artifactSchema, type Artifact } from '../contracts/artifacts.ts';
 import { canonicalJson, sha256 } from '../contracts/canonical.ts';
 import type {
   CompareRequest,
@@ -14,6 +13,8 @@ import type {
   ExplainResult,
   PackageRequest,
   PackageResult,
+  ProveRequest,
+  ProveResult,
   SplitPart,
   StageTiming,
   TrainRequest,
@@ -211,6 +212,7 @@ export function modelActivities(deps: Dependencies) {
 
     async packageModel(request: PackageRequest): Promise<PackageResult> {
       const { model, algorithm, parameters, seed, state, part, items, trainedUntil, specDigest, dataDigest } = request;
+      const onnxruntime = await versionOf('onnxruntime-node');
       const key = {
         stage: 'package',
         code: codeVersion(fitRooms),
@@ -224,7 +226,7 @@ export function modelActivities(deps: Dependencies) {
           heldOut: part.heldOut.digest,
           items: items?.digest,
           trainedUntil,
-          onnxruntime: await versionOf('onnxruntime-node'),
+          onnxruntime,
           specDigest,
           dataDigest,
         },
@@ -242,7 +244,7 @@ export function modelActivities(deps: Dependencies) {
           dataDigest,
           trainedUntil,
           computedOn,
-          runtime: { onnxruntime: await versionOf('onnxruntime-node'), node: process.versions.node.split('.')[0] },
+          runtime: { onnxruntime, node: process.versions.node.split('.')[0] },
         };
         const metadata = {
           'tradewind.model': model,
@@ -321,15 +323,7 @@ export function modelActivities(deps: Dependencies) {
     },
 
     /** Loads and asks a registered version in a compute process of its own. */
-    async proveArtifact({
-      model,
-      version,
-      artifactDigest,
-    }: {
-      model: string;
-      version: number;
-      artifactDigest: string;
-    }) {
+    async proveArtifact({ model, version, artifactDigest }: ProveRequest): Promise<ProveResult> {
       const started = performance.now();
       const manifest = await registry.version(model, version);
       const { artifact } = manifest;
@@ -339,7 +333,7 @@ export function modelActivities(deps: Dependencies) {
       const [graph, catalogue, histories] = await Promise.all(
         (['graph', 'catalogue', 'histories'] as const).map((role) => store.fetch(fileOf(artifact, role))),
       );
-      return runTask<ProveInput, { users: number }, { users: number; milliseconds: number }>(
+      return runTask<ProveInput, { users: number }, ProveResult>(
         deps,
         {
           file: 'graphs.ts',

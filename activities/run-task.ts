@@ -1,7 +1,7 @@
 /** Runs a task in a compute process on behalf of an activity: progress, cancellation, checkpoints in S3. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { Context } from '@temporalio/activity';
 import type { ComputeTask } from '../compute/pool/task.ts';
 import { objectKeys } from '../contracts/names.ts';
@@ -42,7 +42,7 @@ export async function runTask<I, O, R>(
         onCheckpoint: async (path, step) => {
           if (run.checkpointKey === undefined) return;
           const key = objectKeys.checkpoint(run.checkpointKey, 'latest');
-          await deps.store.putObject(key, path.includes('/') ? path : join(workDir, basename(path)));
+          await deps.store.putObject(key, path);
           beat.checkpoint = `${key}#${step}`;
           context.heartbeat(beat);
         },

@@ -267,16 +267,9 @@ export interface RegisterResult extends StageTiming {
 
 // ---- release -----------------------------------------------------------------------------------------------------
 
-export interface ReleaseInput {
-  model: string;
-  version: number;
-  artifactDigest: string;
-  reason: string;
+/** A deployment, and who decides about it. */
+export interface ReleaseInput extends DeploymentInput {
   approval: 'automatic' | 'manual';
-  deployment: PipelineSpec['deployment'];
-  expectedChampion: number | null;
-  links?: Links;
-  dataset: string;
 }
 export interface ReleaseResult {
   decision: 'approved' | 'rejected';
@@ -326,6 +319,8 @@ export type Outcome =
 
 export interface LifecycleResult {
   model: string;
+  /** The objective's name, e.g. `ndcg@10`. */
+  metric: string;
   version: number;
   created: boolean;
   artifactDigest: string;

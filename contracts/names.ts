@@ -9,8 +9,6 @@ export const taskQueues = {
   gpu: 'tradewind-gpu',
 } as const;
 
-export type TaskQueue = (typeof taskQueues)[keyof typeof taskQueues];
-
 /**
  * Search attributes, registered on the namespace by `tradewind up`. The keys are what people type into the Web UI's
  * filter; the types are Temporal's.

@@ -6,6 +6,7 @@ import type { LifecycleProgress, ReleaseDecision } from '../contracts/lifecycle.
 export const trialsSignal = defineSignal<[LifecycleProgress['trials']]>('trials');
 
 export const progressQuery = defineQuery<LifecycleProgress>('progress');
+export const studyProgressQuery = defineQuery<LifecycleProgress['trials']>('progress');
 
 export interface ReleaseStatus {
   state: 'waiting' | 'approved' | 'rejected' | 'deploying' | 'done';

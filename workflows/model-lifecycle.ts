@@ -222,6 +222,7 @@ export async function modelLifecycle(input: LifecycleInput): Promise<LifecycleRe
   board.outcome(outcome);
   const result: LifecycleResult = {
     model,
+    metric,
     version,
     created: registered.created,
     artifactDigest: packaged.artifact.digest,

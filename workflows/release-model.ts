@@ -14,12 +14,13 @@ import { deployModel } from './deploy-model.ts';
 import { decideUpdate, releaseQuery, type ReleaseStatus } from './messages.ts';
 
 export async function releaseModel(input: ReleaseInput): Promise<ReleaseResult> {
-  const { model, version, reason } = input;
+  const { approval, ...deployment } = input;
+  const { model, version, reason } = deployment;
   const { workflowId } = workflowInfo();
   markSubject({ model, dataset: input.dataset, version });
   const status: ReleaseStatus = { state: 'waiting', version, model, reason };
   let decision: ReleaseDecision | undefined =
-    input.approval === 'automatic' ? { decision: 'approved', by: 'the spec (release.approval: automatic)' } : undefined;
+    approval === 'automatic' ? { decision: 'approved', by: 'the spec (release.approval: automatic)' } : undefined;
 
   setHandler(releaseQuery, () => status);
   setHandler(
@@ -63,23 +64,12 @@ export async function releaseModel(input: ReleaseInput): Promise<ReleaseResult> 
   }
   status.state = 'deploying';
   setCurrentDetails(`**${model} v${version}** was approved by ${by} and is being deployed.`);
-  const deployment = await executeChild(deployModel, {
+  const deployed = await executeChild(deployModel, {
     workflowId: workflowIds.deployment(model, version, workflowId),
-    args: [
-      {
-        model,
-        version,
-        artifactDigest: input.artifactDigest,
-        reason,
-        deployment: input.deployment,
-        expectedChampion: input.expectedChampion,
-        links: input.links,
-        dataset: input.dataset,
-      },
-    ],
+    args: [deployment],
     staticSummary: `${model} v${version}: prove, promote, test`,
   });
   status.state = 'done';
-  setCurrentDetails(`**${model} v${version}**: ${deployment.state}, approved by ${by}.`);
-  return { decision: 'approved', by, deployment };
+  setCurrentDetails(`**${model} v${version}**: ${deployed.state}, approved by ${by}.`);
+  return { decision: 'approved', by, deployment: deployed };
 }

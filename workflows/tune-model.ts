@@ -5,7 +5,6 @@
 import {
   ActivityFailure,
   ApplicationFailure,
-  defineQuery,
   getExternalWorkflowHandle,
   isCancellation,
   setHandler,
@@ -16,9 +15,7 @@ import type { LifecycleProgress, StudyInput, StudyResult, TrialReport } from '..
 import type { ParameterValues } from '../contracts/parameters.ts';
 import { markStage, markSubject } from './attributes.ts';
 import { computeOn, doQuickly, quick } from './options.ts';
-import { trialsSignal } from './messages.ts';
-
-export const studyProgress = defineQuery<LifecycleProgress['trials']>('progress');
+import { studyProgressQuery, trialsSignal } from './messages.ts';
 
 /** Trials that a progress message shows, newest last. */
 const shown = 4;
@@ -40,7 +37,7 @@ export async function tuneModel(input: StudyInput): Promise<StudyResult> {
     best: bestOf(trials),
     latest: trials.slice(-shown),
   });
-  setHandler(studyProgress, progress);
+  setHandler(studyProgressQuery, progress);
   const parent = workflowInfo().parent;
   const tell = async () => {
     if (!parent) return;

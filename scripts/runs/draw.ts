@@ -127,9 +127,9 @@ export interface ResultPlaces {
   curl?: string;
 }
 
-export function resultLines(result: LifecycleResult, metric: string, places: ResultPlaces): string {
+export function resultLines(result: LifecycleResult, places: ResultPlaces): string {
   const { outcome, performance } = result;
-  const lines = [candidateTable(result.candidates, metric), ''];
+  const lines = [candidateTable(result.candidates, result.metric), ''];
   const verdict = {
     deployed: 'deployed',
     unchanged: 'unchanged',

@@ -8,7 +8,7 @@ import { TradewindError } from '../../contracts/errors.ts';
 import type { PipelineSpec } from '../../contracts/spec.ts';
 
 /** UTC to the second, and four characters that keep two runs of one second apart. */
-export function newRunName(now = new Date()): string {
+function newRunName(now = new Date()): string {
   const stamp = now.toISOString().replaceAll(/[-:]/g, '').replace('T', '-').slice(0, 15);
   return `${stamp}-${randomBytes(2).toString('hex')}`;
 }

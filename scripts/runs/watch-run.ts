@@ -1,6 +1,6 @@
 /** Shows a run to its end and prints what came of it: behind `run --wait`, `watch` and the demo. */
 import type { Client } from '@temporalio/client';
-import type { LifecycleProgress, LifecycleResult } from '../../contracts/lifecycle.ts';
+import type { LifecycleResult } from '../../contracts/lifecycle.ts';
 import { isErrorCode } from '../../contracts/errors.ts';
 import { exampleUser } from '../api-client.ts';
 import type { StackState } from '../stack/connection.ts';
@@ -50,25 +50,13 @@ export async function watchRun({
   if (json) {
     printJson({ workflowId, url, ...result });
   } else {
-    const metric = await metricOf(client, workflowId, result);
     const curl =
       result.outcome.kind === 'deployed' || result.outcome.kind === 'unchanged'
         ? await curlLine(state, result)
         : undefined;
-    console.log(
-      `\n${resultLines(result, metric, { ...(url ? { workflowUrl: url } : {}), ...(curl ? { curl } : {}) })}`,
-    );
+    console.log(`\n${resultLines(result, { ...(url ? { workflowUrl: url } : {}), ...(curl ? { curl } : {}) })}`);
   }
   return result;
-}
-
-/** The objective's name, e.g. `ndcg@10`: the first metric that every candidate has. */
-async function metricOf(client: Client, workflowId: string, result: LifecycleResult): Promise<string> {
-  const progress = await client.workflow
-    .getHandle(workflowId)
-    .query<LifecycleProgress>('progress')
-    .catch(() => undefined);
-  return progress?.objective ?? Object.keys(result.candidates[0]?.evaluation?.discovery.metrics ?? {})[0] ?? 'ndcg@10';
 }
 
 /** A line that works when it is pasted: the certificate is named, the key is read from its file. */
