@@ -163,7 +163,7 @@ export async function judgeGraph(
     },
   };
   try {
-    return await judge(model, input, (fraction) => context.progress(fraction, 'judging the champion'));
+    return await judge(model, train, input, (fraction) => context.progress(fraction, 'judging the champion'));
   } finally {
     await graph.close();
   }

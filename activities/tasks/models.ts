@@ -7,7 +7,7 @@ import type { AlgorithmName } from '../../contracts/algorithms.ts';
 import type { Evaluation } from '../../contracts/artifacts.ts';
 import type { Objective } from '../../contracts/lifecycle.ts';
 import type { ParameterValues } from '../../contracts/parameters.ts';
-import { readHeldOut, readInteractions } from '../../data/interactions.ts';
+import { readHeldOut, readInteractions, type Interactions } from '../../data/interactions.ts';
 import { evaluateRecommender, objectiveValue } from '../../evaluation/evaluate.ts';
 import { explainExamples } from '../../explanation/examples.ts';
 import type { FitContext, FittedRecommender } from '../../models/estimator.ts';
@@ -36,8 +36,12 @@ export interface Judgement {
   evaluation: Evaluation;
 }
 
-async function fit(input: FitInput, context: TaskContext, share: number): Promise<FittedRecommender> {
-  const train = await readInteractions(input.train);
+async function fit(
+  train: Interactions,
+  input: FitInput,
+  context: TaskContext,
+  share: number,
+): Promise<FittedRecommender> {
   const fitContext: FitContext = {
     seed: input.seed,
     threads: context.threads,
@@ -54,10 +58,11 @@ async function fit(input: FitInput, context: TaskContext, share: number): Promis
 
 export async function judge(
   model: Pick<FittedRecommender, 'score' | 'items'>,
+  train: Interactions,
   input: JudgeInput,
   progress?: (fraction: number) => void,
 ): Promise<Judgement> {
-  const [train, heldOut] = await Promise.all([readInteractions(input.train), readHeldOut(input.heldOut)]);
+  const heldOut = await readHeldOut(input.heldOut);
   const { objective } = input;
   const { evaluation } = await evaluateRecommender(model, train, heldOut, {
     k: objective.k,
@@ -70,10 +75,11 @@ export async function judge(
 
 /** Fits and judges; leaves nothing behind. */
 export async function trial(input: FitInput & JudgeInput, context: TaskContext): Promise<Judgement> {
-  const model = await fit(input, context, 0.8);
+  const train = await readInteractions(input.train);
+  const model = await fit(train, input, context, 0.8);
   try {
     context.progress(0.8, 'judging');
-    return await judge(model, input);
+    return await judge(model, train, input);
   } finally {
     await model.close();
   }
@@ -81,7 +87,7 @@ export async function trial(input: FitInput & JudgeInput, context: TaskContext):
 
 /** Fits and leaves the state. */
 export async function train(input: FitInput, context: TaskContext): Promise<Record<string, never>> {
-  const model = await fit(input, context, 0.95);
+  const model = await fit(await readInteractions(input.train), input, context, 0.95);
   try {
     await writeArrays(join(context.workDir, taskFiles.state), model.state());
     return {};
@@ -96,7 +102,7 @@ export async function evaluate(
 ): Promise<Judgement> {
   const model = await estimatorOf(input.algorithm).load(await readArrays(input.state), { threads: context.threads });
   try {
-    return await judge(model, input);
+    return await judge(model, await readInteractions(input.train), input);
   } finally {
     await model.close();
   }
