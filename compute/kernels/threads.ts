@@ -36,11 +36,17 @@ interface Views {
   f32: Float32Array<SharedArrayBuffer>;
   f64: Float64Array<SharedArrayBuffer>;
   i32: Int32Array<SharedArrayBuffer>;
+  u32: Uint32Array<SharedArrayBuffer>;
+  u16: Uint16Array<SharedArrayBuffer>;
+  u8: Uint8Array<SharedArrayBuffer>;
 }
 const views: { [T in keyof Views]: (buffer: SharedArrayBuffer, address: number, length: number) => Views[T] } = {
   f32: (buffer, address, length) => new Float32Array(buffer, address, length),
   f64: (buffer, address, length) => new Float64Array(buffer, address, length),
   i32: (buffer, address, length) => new Int32Array(buffer, address, length),
+  u32: (buffer, address, length) => new Uint32Array(buffer, address, length),
+  u16: (buffer, address, length) => new Uint16Array(buffer, address, length),
+  u8: (buffer, address, length) => new Uint8Array(buffer, address, length),
 };
 
 export class KernelThreads {
@@ -105,7 +111,7 @@ export class KernelThreads {
   }
 
   /** Copies an array into newly allocated memory. */
-  put(array: Float32Array | Float64Array | Int32Array): number {
+  put(array: Float32Array | Float64Array | Int32Array | Uint32Array | Uint16Array | Uint8Array): number {
     const address = this.alloc(array.byteLength);
     const bytes = new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
     new Uint8Array(this.#memory.buffer, address, array.byteLength).set(bytes);
