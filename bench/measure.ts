@@ -43,6 +43,9 @@ export interface Suite<Context> {
   close(context: Context): Promise<void>;
 }
 
+/** Works that are measured on the same things; a suite may hold several such groups (`suiteOf`). */
+export type Group<Context> = Pick<Suite<Context>, 'works' | 'open' | 'close'>;
+
 export interface BenchRow {
   suite: string;
   work: string;

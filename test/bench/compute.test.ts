@@ -3,10 +3,11 @@ import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { PeerUnavailable, type PeerProcess } from '../../bench/peers.ts';
 import { judge } from '../../bench/measure.ts';
 import { exitCodeOf, report, runBench, runSuite } from '../../bench/program.ts';
-import { openContext, suite } from '../../bench/suites/compute.ts';
+import { openContext, recommenders } from '../../bench/suites/compute/recommenders.ts';
 import { checkerboard } from '../explanation/checkerboard.ts';
 
 const train = checkerboard(40);
+const suite = { name: 'compute', summary: 'the recommenders', ...recommenders };
 const small = (startPeer: () => Promise<PeerProcess>) => ({ ...suite, open: () => openContext(train, startPeer) });
 const noPeer = () => Promise.reject(new PeerUnavailable('The peers could not be installed: no network.'));
 
