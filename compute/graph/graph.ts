@@ -17,6 +17,13 @@ type Binary = 'Add' | 'Sub' | 'Mul' | 'Div' | 'Pow' | 'Min' | 'Max';
 type Comparison = 'Equal' | 'Less' | 'LessOrEqual' | 'Greater' | 'GreaterOrEqual';
 type Reducing = Extract<OperationName, `Reduce${string}`>;
 
+/** What an iteration of a loop leaves. */
+export interface LoopStep<S, C> {
+  states: S;
+  collected: C;
+  proceed?: Tensor<'bool'>;
+}
+
 export class Graph extends Program {
   // ---- elementwise, broadcasting -------------------------------------------------------------------------------
   add = <D extends NumberType>(a: Operand<D>, b: Operand<D>): Tensor<D> => this.#binary('Add', a, b);
@@ -170,6 +177,35 @@ export class Graph extends Program {
   /** Position of each string among `keys`, which must differ; `missing` for all others. */
   labelEncode = (x: Tensor<'string'>, keys: readonly string[], missing: number): Tensor<'int64'> =>
     this.#one('LabelEncoder', [x], { keys, missing });
+
+  // ---- repetition -----------------------------------------------------------------------------------------------
+  /**
+   * Repeats a body at most `trips` times, on the states that the iteration before it left.
+   * @param write - writes the body; values of this program are brought in by `body.capture`. States keep their types
+   * and shapes. Where `proceed` is false, no further iteration is made.
+   * @param size - what to call the number of iterations made, the first size of all that is collected.
+   */
+  loop<S extends Readonly<Record<string, Tensor>>, C extends Readonly<Record<string, Tensor>>>(
+    { trips, states, size }: { trips: Tensor<'int64'>; states: S; size: Dim },
+    write: (body: Graph, now: { iteration: Tensor<'int64'>; states: S }) => LoopStep<S, C>,
+  ): { states: S; collected: C } {
+    const body = new Graph();
+    const iteration = body.input('iteration', 'int64', []);
+    const condition = body.input('condition', 'bool', []);
+    const names = Object.keys(states);
+    const before = names.map((name) => [name, body.input(`${name}/before`, states[name].type, states[name].shape)]);
+    const after = write(body, { iteration, states: Object.fromEntries(before) as S });
+    body.output('proceed', after.proceed ?? condition);
+    for (const name of names) body.output(name, after.states[name]);
+    const collected = Object.entries(after.collected);
+    for (const [name, tensor] of collected) body.output(`${name}/collected`, tensor);
+    const inputs = [trips, this.literal('bool', 1), ...names.map((name) => states[name]), ...body.captured.keys()];
+    const outputs = this.apply('Loop', inputs, { body, states: names.length, size });
+    return {
+      states: Object.fromEntries(names.map((name, i) => [name, outputs[i]])) as S,
+      collected: Object.fromEntries(collected.map(([name], i) => [name, outputs[names.length + i]])) as C,
+    };
+  }
 
   /** The ONNX model, to be written by `encodeModel`; only what outputs depend on is in it. */
   toModel(options: ModelOptions = {}): ModelProto {

@@ -5,10 +5,12 @@ import { createModel, type ModelProto } from '../onnx/model.ts';
 import {
   AttributeProto_AttributeType as AttributeType,
   AttributeProtoSchema,
+  GraphProtoSchema,
   NodeProtoSchema,
   TensorProtoSchema,
   ValueInfoProtoSchema,
   type AttributeProto,
+  type GraphProto,
   type NodeProto,
   type TensorProto,
   type ValueInfoProto,
@@ -40,10 +42,9 @@ const domainVersions: Record<string, number> = { 'ai.onnx.ml': 3 };
 export function lowerProgram(program: Program, options: ModelOptions = {}): ModelProto {
   const { metadata = {}, opset, irVersion, name } = { ...defaults, ...options };
   if (program.outputs.length === 0) throw new GraphError('A program must have an output.');
-  const writer = new Writer(program);
-  const nodes = program.nodes.filter(reachable(program)).flatMap((node) => writer.node(node, opset));
-  nodes.push(...writer.renamedOutputs());
-  const domains = [...new Set(nodes.map((node) => node.domain))].filter((domain) => domain !== '').toSorted();
+  const scope: Scope = { opset, taken: new Set(), counts: new Map(), domains: new Set() };
+  const graph = new Writer(program, scope).graph(name);
+  const domains = [...scope.domains].filter((domain) => domain !== '').toSorted();
   return createModel({
     irVersion: BigInt(irVersion),
     opsetImport: [
@@ -51,13 +52,7 @@ export function lowerProgram(program: Program, options: ModelOptions = {}): Mode
       ...domains.map((domain) => ({ domain, version: BigInt(domainVersions[domain]) })),
     ],
     producerName: 'tradewind',
-    graph: {
-      name,
-      node: nodes,
-      initializer: writer.initializers,
-      input: program.inputs.map((input) => valueInfo(input.source.name, input.type, input.shape)),
-      output: program.outputs.map((output) => valueInfo(output.name, output.tensor.type, output.tensor.shape)),
-    },
+    graph,
     metadataProps: Object.entries(metadata).map(([key, value]) => ({ key, value })),
   });
 }
@@ -74,50 +69,89 @@ function reachable(program: Program): (node: Node) => boolean {
   return (node) => seen.has(node);
 }
 
-class Writer {
-  readonly initializers: TensorProto[] = [];
-  readonly #names = new Map<Tensor, string>();
-  readonly #taken = new Set<string>();
-  readonly #settings = new Map<string, string>();
-  readonly #outputs: Program['outputs'];
-  readonly #counts = new Map<string, number>();
+/** What a graph and the bodies in it share: a name may stand for one value only in all of them. */
+interface Scope {
+  readonly opset: number;
+  readonly taken: Set<string>;
+  readonly counts: Map<string, number>;
+  readonly domains: Set<string>;
+}
 
-  constructor(program: Program) {
-    this.#outputs = program.outputs;
-    for (const input of program.inputs) this.#names.set(input, input.source.name);
-    for (const { name, tensor } of program.outputs) {
-      // A tensor that already has a name is copied to the output by `renamedOutputs`.
+/** Where a body is: the name of its loop, and the names of the values that it captures. */
+interface Around {
+  readonly loop: string;
+  nameOf(outer: Tensor): string;
+}
+
+class Writer {
+  readonly #program: Program;
+  readonly #scope: Scope;
+  readonly #around: Around | undefined;
+  readonly #initializers: TensorProto[] = [];
+  readonly #names = new Map<Tensor, string>();
+  readonly #outputs: { name: string; tensor: Tensor }[];
+  readonly #settings = new Map<string, string>();
+
+  constructor(program: Program, scope: Scope, around?: Around) {
+    this.#program = program;
+    this.#scope = scope;
+    this.#around = around;
+    // In a body, names are its own affair; those of the model's inputs and outputs are for others to use.
+    const named = (name: string) => this.#unique(around === undefined ? name : `${around.loop}/${name}`, true);
+    for (const input of program.inputs) this.#names.set(input, named(input.source.name));
+    this.#outputs = program.outputs.map(({ name, tensor }) => ({ name: named(name), tensor }));
+    for (const { name, tensor } of this.#outputs) {
+      // A tensor that already has a name is copied to the output by `#renamedOutputs`.
       if (tensor.source.kind === 'node' && !this.#names.has(tensor)) this.#names.set(tensor, name);
     }
-    for (const name of this.#names.values()) this.#taken.add(name);
-    for (const { name } of program.outputs) this.#taken.add(name);
   }
 
-  node(node: Node, opset: number): NodeProto {
-    const row = operationOf(node.operation);
-    const { domain = '', since } = row;
-    const version = domain === '' ? opset : domainVersions[domain];
-    if (since > version) {
-      throw new GraphError(`${node.operation} needs operator set ${since} or later. Got ${version}.`);
-    }
-    const { attributes = {}, settings = [] } = row.onnx?.(node.attributes) ?? {};
-    const input = [
-      ...node.inputs.map((tensor) => this.#nameOf(tensor)),
-      ...settings.map((values) => this.#setting(values)),
-    ];
-    const output = node.outputs.map((tensor) => this.#nameOf(tensor));
-    return create(NodeProtoSchema, {
-      opType: node.operation,
-      domain,
-      name: this.#unique(`${node.operation}/`),
-      input,
-      output,
-      attribute: Object.entries(attributes).map(([name, value]) => attribute(name, value)),
+  graph(name: string): GraphProto {
+    const node = this.#program.nodes.filter(reachable(this.#program)).map((one) => this.#node(one));
+    node.push(...this.#renamedOutputs());
+    return create(GraphProtoSchema, {
+      name,
+      node,
+      initializer: this.#initializers,
+      input: this.#program.inputs.map((input) => valueInfo(this.#nameOf(input), input.type, input.shape)),
+      output: this.#outputs.map((output) => valueInfo(output.name, output.tensor.type, output.tensor.shape)),
     });
   }
 
+  #node(node: Node): NodeProto {
+    const row = operationOf(node.operation);
+    const { domain = '', since } = row;
+    const { opset, domains } = this.#scope;
+    const version = domain === '' ? opset : domainVersions[domain];
+    domains.add(domain);
+    if (since > version) {
+      throw new GraphError(`${node.operation} needs operator set ${since} or later. Got ${version}.`);
+    }
+    const { attributes = {}, settings = [], inputs } = row.onnx?.(node.attributes) ?? {};
+    const values = node.inputs.map((tensor) => this.#nameOf(tensor));
+    const input = [...values.slice(0, inputs), ...settings.map((setting) => this.#setting(setting))];
+    const output = node.outputs.map((tensor) => this.#nameOf(tensor));
+    const name = this.#unique(`${node.operation}/`);
+    const attributeOf = ([key, value]: [string, OnnxAttribute]) =>
+      'body' in value ? this.#body(key, value.body, name) : attribute(key, value);
+    return create(NodeProtoSchema, {
+      opType: node.operation,
+      domain,
+      name,
+      input,
+      output,
+      attribute: Object.entries(attributes).map(attributeOf),
+    });
+  }
+
+  #body(name: string, body: Program, loop: string): AttributeProto {
+    const around: Around = { loop, nameOf: (outer) => this.#nameOf(outer) };
+    const g = new Writer(body, this.#scope, around).graph(loop);
+    return create(AttributeProtoSchema, { name, type: AttributeType.GRAPH, g });
+  }
+
   /** Copies for outputs that are inputs, constants, or another output as well. */
-  renamedOutputs(): NodeProto[] {
+  #renamedOutputs(): NodeProto[] {
     return this.#outputs
       .filter(({ name, tensor }) => this.#names.get(tensor) !== name)
       .map(({ name, tensor }) =>
@@ -134,9 +168,11 @@ class Writer {
     const known = this.#names.get(tensor);
     if (known !== undefined) return known;
     let name: string;
-    if (tensor.source.kind === 'constant') {
+    if (tensor.source.kind === 'captured') {
+      name = this.#around!.nameOf(tensor.source.outer);
+    } else if (tensor.source.kind === 'constant') {
       name = this.#unique(tensor.source.name ?? 'constant_', tensor.source.name !== undefined);
-      this.initializers.push(initializer(name, tensor.type as ConstantType, tensor.source.data, tensor.shape));
+      this.#initializers.push(initializer(name, tensor.type as ConstantType, tensor.source.data, tensor.shape));
     } else {
       name = this.#unique(tensor.source.kind === 'node' ? `${tensor.source.node.operation}_` : 'value_');
     }
@@ -150,7 +186,7 @@ class Writer {
     if (name === undefined) {
       const [list, shape] = typeof values === 'number' ? [[values], []] : [values, [values.length]];
       name = this.#unique('setting_');
-      this.initializers.push(initializer(name, 'int64', BigInt64Array.from(list, BigInt), shape));
+      this.#initializers.push(initializer(name, 'int64', BigInt64Array.from(list, BigInt), shape));
       this.#settings.set(key, name);
     }
     return name;
@@ -158,14 +194,15 @@ class Writer {
 
   /** The prefix with the first free number behind it; the prefix alone where that is asked for and free. */
   #unique(prefix: string, alone = false): string {
+    const { taken, counts } = this.#scope;
     let name = prefix;
-    while (!alone || this.#taken.has(name)) {
-      const count = this.#counts.get(prefix) ?? 0;
-      this.#counts.set(prefix, count + 1);
+    while (!alone || taken.has(name)) {
+      const count = counts.get(prefix) ?? 0;
+      counts.set(prefix, count + 1);
       name = `${prefix}${count}`;
       alone = true;
     }
-    this.#taken.add(name);
+    taken.add(name);
     return name;
   }
 }
@@ -181,7 +218,7 @@ function initializer(name: string, type: ConstantType, data: ArrayOf[ConstantTyp
   return create(TensorProtoSchema, { name, dims, dataType, rawData: new Uint8Array(buffer, byteOffset, byteLength) });
 }
 
-function attribute(name: string, value: OnnxAttribute): AttributeProto {
+function attribute(name: string, value: Exclude<OnnxAttribute, { body: Program }>): AttributeProto {
   const encoder = new TextEncoder();
   if ('int' in value) {
     return create(AttributeProtoSchema, { name, type: AttributeType.INT, i: BigInt(value.int) });

@@ -37,6 +37,8 @@ export interface Tensor<D extends DataType = DataType> {
 export type TensorSource =
   | { readonly kind: 'input'; readonly name: string }
   | { readonly kind: 'constant'; readonly data: ArrayOf[ConstantType]; readonly name?: string }
+  /** A value of the program around this one, which is a loop's body. */
+  | { readonly kind: 'captured'; readonly outer: Tensor }
   | { readonly kind: 'node'; readonly node: Node; readonly output: number };
 
 export interface Node {
@@ -56,6 +58,8 @@ export class Program {
   /** In the order in which they were added: each after those that compute its inputs. */
   readonly nodes: Node[] = [];
   readonly outputs: { name: string; tensor: Tensor }[] = [];
+  /** By the value of the program around this one. */
+  readonly captured = new Map<Tensor, Tensor>();
   readonly #own = new WeakSet<Tensor>();
   readonly #small = new Map<string, Tensor>();
   /** Where the size that a symbol stands for can be read. */
@@ -74,6 +78,17 @@ export class Program {
     const tensor = this.#add(type, shape, { kind: 'input', name });
     this.inputs.push(tensor as Program['inputs'][number]);
     return tensor;
+  }
+
+  /** Brings a value of the program around this one in, once however often it is asked for. For bodies of loops. */
+  capture<D extends DataType>(outer: Tensor<D>): Tensor<D> {
+    let tensor = this.captured.get(outer);
+    if (tensor === undefined) {
+      if (this.#own.has(outer)) throw new GraphError('A captured value must belong to the program around this one.');
+      tensor = this.#add(outer.type, outer.shape, { kind: 'captured', outer });
+      this.captured.set(outer, tensor);
+    }
+    return tensor as Tensor<D>;
   }
 
   /**
@@ -107,7 +122,8 @@ export class Program {
       const got = inputs.map(formatType).join(' and ') || 'nothing';
       return new GraphError(`${operation}: ${rule}. Got ${got}.`);
     };
-    if (inputs.some((input) => !this.#own.has(input))) throw complain('the inputs must belong to this program');
+    if (inputs.some((input) => !this.#own.has(input)))
+      throw complain('the inputs must belong to this program; a body captures those of the program around it');
     if (typeof arity === 'number' ? inputs.length !== arity : inputs.length < arity.atLeast) {
       throw complain(`it takes ${typeof arity === 'number' ? arity : `at least ${arity.atLeast}`} inputs`);
     }

@@ -1,6 +1,7 @@
 /** What an operation is: data that shape checking, lowering and differentiation read. */
 import type { DataType } from '../../onnx/datatypes.ts';
 import { formatShape, type Shape } from '../dimensions.ts';
+import type { Program } from '../program.ts';
 
 export interface TensorType {
   readonly type: DataType;
@@ -15,13 +16,17 @@ export type OnnxAttribute =
   | { readonly ints: readonly number[] }
   | { readonly strings: readonly string[] }
   /** One element, as `ConstantOfShape` takes its value. */
-  | { readonly scalar: number; readonly type: DataType };
+  | { readonly scalar: number; readonly type: DataType }
+  /** A program that the node runs. */
+  | { readonly body: Program };
 
 /** How a node reads in ONNX, where that is more than its inputs. */
 export interface OnnxForm {
   readonly attributes?: Readonly<Record<string, OnnxAttribute>>;
   /** Settings that ONNX takes as int64 inputs after the tensors: vectors, or a scalar where a number is given. */
   readonly settings?: readonly (readonly number[] | number)[];
+  /** How many of the node's inputs are written; the others are those that a body captures. All when left out. */
+  readonly inputs?: number;
 }
 
 /**

@@ -1,7 +1,8 @@
 /**
- * Every operation by its ONNX name. A new one is a row in one of these files and a case in the table's test; a rule of
- * differentiation would be one more table over the same names.
+ * Every operation by its ONNX name. A new one is a row in one of these files and a case in the table's test; its rule of
+ * differentiation is a row of `../derivatives/table.ts`.
  */
+import { control } from './control.ts';
 import type { Operation } from './definition.ts';
 import { elementwise } from './elementwise.ts';
 import { indexing } from './indexing.ts';
@@ -15,6 +16,7 @@ export const operations = {
   ...reductions,
   ...layout,
   ...indexing,
+  ...control,
 } as const;
 
 export type OperationName = keyof typeof operations;

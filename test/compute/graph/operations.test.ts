@@ -259,6 +259,23 @@ const cases: Record<OperationName, Case> = {
     build: (g) => g.labelEncode(g.feed('string', ['b', '', 'ä', 'c']), ['ä', 'b'], -1),
     expected: [1, -1, 0, -1],
   },
+  // x ← 2x + step while x < 20: 1, 5, 13, 29; collected before each step.
+  Loop: {
+    build: (g) => {
+      const step = g.feed('float32', [3], []);
+      const trips = g.feed('int64', [10], []);
+      const { states, collected } = g.loop(
+        { trips, states: { x: g.feed('float32', [1], []) }, size: 'steps' },
+        (body, now) => {
+          const x = body.add(body.mul(now.states.x, 2), body.capture(step));
+          return { states: { x }, collected: { x: now.states.x }, proceed: body.less(x, 20) };
+        },
+      );
+      return g.concat([collected.x, g.unsqueeze(states.x, [0])], 0);
+    },
+    expected: [1, 5, 13, 29],
+    shape: [4],
+  },
 };
 
 describe('the operations of the table', () => {
