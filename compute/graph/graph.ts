@@ -73,14 +73,14 @@ export class Graph extends Program {
   // ---- linear algebra ------------------------------------------------------------------------------------------
   /** `[…, m, n] × […, n, p] → […, m, p]`. */
   matmul = <D extends FloatType>(a: Tensor<D>, b: Tensor<D>): Tensor<D> => this.#one('MatMul', [a, b], {});
-  /** `alpha · op(a) op(b) + beta · c`, for matrices. */
+  /** `alpha · op(a) op(b) + beta · c`, for matrices; without `c`, the product alone. */
   gemm<D extends FloatType>(
     a: Tensor<D>,
     b: Tensor<D>,
-    c: Tensor<D>,
+    c: Tensor<D> | undefined,
     { transA = false, transB = false, alpha = 1, beta = 1 }: Partial<AttributesOf<'Gemm'>> = {},
   ): Tensor<D> {
-    return this.#one('Gemm', [a, b, c], { transA, transB, alpha, beta });
+    return this.#one('Gemm', c === undefined ? [a, b] : [a, b, c], { transA, transB, alpha, beta });
   }
   softmax = <D extends FloatType>(x: Tensor<D>, axis = -1): Tensor<D> => this.#one('Softmax', [x], { axis });
   logSoftmax = <D extends FloatType>(x: Tensor<D>, axis = -1): Tensor<D> => this.#one('LogSoftmax', [x], { axis });

@@ -124,8 +124,11 @@ export class Program {
     };
     if (inputs.some((input) => !this.#own.has(input)))
       throw complain('the inputs must belong to this program; a body captures those of the program around it');
-    if (typeof arity === 'number' ? inputs.length !== arity : inputs.length < arity.atLeast) {
-      throw complain(`it takes ${typeof arity === 'number' ? arity : `at least ${arity.atLeast}`} inputs`);
+    const { atLeast, atMost = Infinity } = typeof arity === 'number' ? { atLeast: arity, atMost: arity } : arity;
+    if (inputs.length < atLeast || inputs.length > atMost) {
+      const count =
+        atLeast === atMost ? atLeast : atMost === Infinity ? `at least ${atLeast}` : `${atLeast} to ${atMost}`;
+      throw complain(`it takes ${count} inputs`);
     }
     let types: TensorType[];
     try {

@@ -38,8 +38,8 @@ export interface Operation<A> {
   readonly domain?: string;
   /** The first operator set of its domain that has this form. */
   readonly since: number;
-  /** Number of input tensors; `atLeast` for operations that take any number. */
-  readonly arity: number | { readonly atLeast: number };
+  /** Number of input tensors, or its bounds. */
+  readonly arity: number | { readonly atLeast: number; readonly atMost?: number };
   /**
    * Types and shapes of the outputs.
    * @param fresh - a new symbol for a size that only the run can tell.

@@ -31,19 +31,19 @@ export const linear = {
       return [{ type, shape: [...leading, a.shape.at(-2)!, b.shape.at(-1)!] }];
     },
   }),
-  /** `alpha · a b + beta · c`, with `a` and `b` transposed where asked for. */
+  /** `alpha · a b + beta · c`, `c` left out where there is none, with `a` and `b` transposed where asked for. */
   Gemm: operation<{ transA: boolean; transB: boolean; alpha: number; beta: number }>({
     since: 13,
-    arity: 3,
+    arity: { atLeast: 2, atMost: 3 },
     infer([a, b, c], { transA, transB }) {
-      const type = requireSameType([a, b, c]);
+      const type = requireSameType(c === undefined ? [a, b] : [a, b, c]);
       requireType(a, floats);
       if (a.shape.length !== 2 || b.shape.length !== 2) refuse('the factors must be matrices');
       const [m, n] = transA ? a.shape.toReversed() : a.shape;
       const [inner, p] = transB ? b.shape.toReversed() : b.shape;
       if (n !== inner) refuse(`the inner sizes must be equal, not ${n} and ${inner}`);
       const shape: Dim[] = [m, p];
-      const sum = broadcastShapes([shape, c.shape]);
+      const sum = c === undefined ? shape : broadcastShapes([shape, c.shape]);
       if (sum === undefined || sum.some((dim, i) => dim !== shape[i]) || sum.length !== 2) {
         refuse(`the summand must broadcast to [${shape.join(', ')}]`);
       }
