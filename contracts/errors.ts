@@ -26,6 +26,7 @@ export const errorCodes = {
   STORE_UNAVAILABLE: { retryable: true, meaning: 'The artifact store cannot be reached or answers with 5xx.' },
   MODEL_NOT_FOUND: { retryable: false, meaning: 'No model or version of that name is registered.' },
   COMPUTE_PROCESS_DIED: { retryable: true, meaning: 'A compute process ended in the middle of a task.' },
+  COMPUTE_MEMORY_EXCEEDED: { retryable: false, meaning: 'A compute task needed more memory than its budget.' },
   COMPUTE_REFUSED: { retryable: false, meaning: 'The asked execution provider is not at hand.' },
   PAYLOAD_TOO_LARGE: { retryable: false, meaning: 'A payload above 64 KiB was about to pass through Temporal.' },
   DEPLOYMENT_FAILED: { retryable: false, meaning: 'The inference server did not take up the version.' },

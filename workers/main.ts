@@ -6,6 +6,7 @@ import { NativeConnection, Runtime, DefaultLogger, Worker, type WorkerOptions } 
 import { pino } from 'pino';
 import { createActivities } from '../activities/index.ts';
 import { computedOn } from '../activities/computed-on.ts';
+import { spellBytes } from '../compute/pool/memory.ts';
 import { createComputePool } from '../compute/pool/pool.ts';
 import { TradewindError } from '../contracts/errors.ts';
 import { taskQueues } from '../contracts/names.ts';
@@ -37,12 +38,13 @@ async function main(): Promise<void> {
   const { connectionOptions, namespace = 'default' } = loadClientConnectConfig();
   const connection = await NativeConnection.connect(connectionOptions);
   const store = ArtifactStore.fromEnvironment();
-  const pool = createComputePool({ cores: settings.cores, log: (entry) => log.info(entry, 'compute') });
+  const { cores, memoryBytes } = settings;
+  const pool = createComputePool({ cores, memoryBytes, log: (entry) => log.info(entry, 'compute') });
   const activities = createActivities({
     store,
     registry: new ModelRegistry(store),
     pool,
-    cores: settings.cores,
+    cores,
     computedOn: computedOn(),
     ...(settings.server === undefined ? {} : { server: settings.server }),
   });
@@ -65,7 +67,7 @@ async function main(): Promise<void> {
               ...shared,
               taskQueue: taskQueues[queue],
               // The pool queues by threads; a few more than cores, so that fetching overlaps with computing.
-              maxConcurrentActivityTaskExecutions: settings.cores + 1,
+              maxConcurrentActivityTaskExecutions: cores + 1,
             },
       ),
     ),
@@ -87,7 +89,7 @@ async function main(): Promise<void> {
   if (process.send) process.on('disconnect', stop);
 
   const running = Promise.all(workers.map((worker) => worker.run()));
-  log.info({ queues: settings.queues, cores: settings.cores, namespace }, 'worker ready');
+  log.info({ queues: settings.queues, cores, memory: spellBytes(memoryBytes), namespace }, 'worker ready');
   process.send?.({ type: 'ready' });
   try {
     await running;

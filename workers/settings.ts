@@ -1,14 +1,34 @@
 /** A worker's settings, all from the environment; "tradewind up" sets them. */
 import { availableParallelism } from 'node:os';
 import { z } from 'zod';
+import { defaultMemory } from '../compute/pool/memory.ts';
 import { TradewindError } from '../contracts/errors.ts';
 import { taskQueues } from '../contracts/names.ts';
 import type { InferenceServerAccess } from '../activities/dependencies.ts';
 
 const queueNames = Object.keys(taskQueues) as (keyof typeof taskQueues)[];
 
+const units = { '': 0, k: 1, m: 2, g: 3, t: 4 } as const;
+/** Less, and a process that has loaded its libraries is already above it. */
+const leastMemory = 256 * 2 ** 20;
+
+/** `12GiB` or `12Gi`, `12GB`, or plain bytes, which is how Kubernetes tells a container its own limit. */
+export function parseSize(text: string): number | undefined {
+  const [, number, prefix = '', binary] = /^\s*(\d+(?:\.\d+)?)\s*(?:([kmgt])(i?)b?|b)?\s*$/i.exec(text) ?? [];
+  if (number === undefined) return undefined;
+  const power = units[prefix.toLowerCase() as keyof typeof units];
+  return Math.floor(Number(number) * (binary ? 1024 : 1000) ** power);
+}
+
 const schema = z.object({
   TRADEWIND_WORKER_CORES: z.coerce.number().int().min(1).max(1024).optional(),
+  TRADEWIND_WORKER_MEMORY: z
+    .string()
+    .transform(parseSize)
+    .refine((bytes) => bytes !== undefined && bytes >= leastMemory, 'be a size of at least 256MiB, such as 12GiB')
+    .optional(),
+  /** Of the stack on this machine, which share its memory. */
+  TRADEWIND_WORKERS: z.coerce.number().int().min(1).catch(1).default(1),
   TRADEWIND_WORKER_QUEUES: z
     .string()
     .transform((text) => text.split(',').map((name) => name.trim()))
@@ -23,6 +43,8 @@ const schema = z.object({
 export interface WorkerSettings {
   /** Threads for compute, all tasks together. */
   cores: number;
+  /** Bytes for compute, all tasks together. */
+  memoryBytes: number;
   queues: (keyof typeof taskQueues)[];
   logLevel: string;
   server?: InferenceServerAccess;
@@ -43,6 +65,7 @@ export function workerSettings(env: NodeJS.ProcessEnv = process.env): WorkerSett
   const { TRADEWIND_API_URL: url, TRADEWIND_API_KEY_FILE: apiKeyFile, TRADEWIND_API_CA_FILE: caFile } = parsed.data;
   return {
     cores: parsed.data.TRADEWIND_WORKER_CORES ?? availableParallelism(),
+    memoryBytes: parsed.data.TRADEWIND_WORKER_MEMORY ?? Math.floor(defaultMemory() / parsed.data.TRADEWIND_WORKERS),
     queues: parsed.data.TRADEWIND_WORKER_QUEUES,
     logLevel: parsed.data.TRADEWIND_LOG_LEVEL,
     ...(url && apiKeyFile && caFile ? { server: { url, apiKeyFile, caFile } } : {}),

@@ -16,7 +16,14 @@ import { splitInteractions, type SplitFiles } from '../../data/split.ts';
 import { requireValid, validateInteractions } from '../../data/validate.ts';
 import { taskFiles } from '../task-files.ts';
 
-const optionsOf = (context: TaskContext) => ({ threads: context.threads, temporaryFolder: context.workDir });
+/** DuckDB spills to disk above its limit, long before the task's process would be ended for its memory. */
+const memoryLimitOf = ({ memoryBytes }: TaskContext) => `${Math.min(1024, Math.floor(memoryBytes / 2 / 2 ** 20))}MiB`;
+
+const optionsOf = (context: TaskContext) => ({
+  threads: context.threads,
+  memoryLimit: memoryLimitOf(context),
+  temporaryFolder: context.workDir,
+});
 
 export interface IngestInput {
   interactions: IngestSource<InteractionColumns>;

@@ -2,6 +2,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { TradewindError } from '../../contracts/errors.ts';
+import { threadsWithinGrant } from '../pool/grant.ts';
 import { instantiate, kernelModule, maximumPages } from './load.ts';
 import type { KernelExports, KernelName } from './load.ts';
 
@@ -62,7 +63,7 @@ export class KernelThreads {
 
   /**
    * @param threads - with 1, kernels run in the calling thread; with more, each gets a worker thread and the calling
-   * thread stays free.
+   * thread stays free. A task of the compute pool gets no more than it was granted.
    * @param kernels - the kernels that will be called.
    * @throws TradewindError `PREREQUISITE_MISSING` when the kernels have not been built.
    */
@@ -70,14 +71,14 @@ export class KernelThreads {
     if (!Number.isInteger(threads) || threads < 1) {
       throw new RangeError(`The number of kernel threads must be an integer of at least 1. Got ${threads}.`);
     }
-    this.threads = threads;
+    this.threads = threadsWithinGrant(threads);
     this.#memory = new WebAssembly.Memory({ initial: 16, maximum: maximumPages, shared: true });
     const modules = new Map(kernels.map((name) => [name, kernelModule(name)]));
     this.#local = new Map(
-      threads === 1 ? [...modules].map(([name, module]) => [name, instantiate(module, this.#memory)]) : [],
+      this.threads === 1 ? [...modules].map(([name, module]) => [name, instantiate(module, this.#memory)]) : [],
     );
     const workerData: ThreadSetup = { memory: this.#memory, modules: Object.fromEntries(modules), counterAddress };
-    this.#workers = Array.from({ length: threads === 1 ? 0 : threads }, () => {
+    this.#workers = Array.from({ length: this.threads === 1 ? 0 : this.threads }, () => {
       const worker = new Worker(new URL('./thread.ts', import.meta.url), { workerData, execArgv: [] });
       worker.on('error', (error) => (this.#failure ??= error));
       // A group that is waiting for nothing does not keep its process alive.

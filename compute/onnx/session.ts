@@ -8,6 +8,7 @@ import { existsSync } from 'node:fs';
 import * as ort from 'onnxruntime-node';
 import { TradewindError } from '../../contracts/errors.ts';
 import { Graph } from '../graph/graph.ts';
+import { threadsWithinGrant } from '../pool/grant.ts';
 import type { DataType } from './datatypes.ts';
 import { encodeModel, type TensorSignature } from './model.ts';
 
@@ -35,7 +36,10 @@ export type TensorArray =
   | readonly string[];
 
 export interface SessionOptions {
-  /** Threads that one `run` may use; more than one are kept by the session between runs. */
+  /**
+   * Threads that one `run` may use, the calling one among them; the others are kept by the session between runs. A task
+   * of the compute pool gets no more than it was granted.
+   */
   threads?: number;
   provider?: Provider;
 }
@@ -81,7 +85,7 @@ export async function openSession(model: string | Uint8Array, options: SessionOp
   if (provider !== 'cpu') await requireProvider(provider);
   const settings: ort.InferenceSession.SessionOptions = {
     executionProviders: [provider],
-    intraOpNumThreads: threads,
+    intraOpNumThreads: threadsWithinGrant(threads),
     interOpNumThreads: 1,
     executionMode: 'sequential',
     graphOptimizationLevel: 'all',

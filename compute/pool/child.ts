@@ -1,20 +1,26 @@
 /** One compute process as its parent sees it. */
 import { fork, type ChildProcess } from 'node:child_process';
 import { resolve } from 'node:path';
+import type { Socket } from 'node:net';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { TradewindError } from '../../contracts/errors.ts';
-import { packError, unpackError, type FromProcess, type ToProcess } from './messages.ts';
-import type { ComputeTask, RunOptions } from './task.ts';
+import type { TradewindError } from '../../contracts/errors.ts';
+import { died, exceeded, explain, LastErrors, type Ending } from './ending.ts';
+import type { GrantedTask } from './grant.ts';
+import { spellBytes } from './memory.ts';
+import { packError, unpackError, type FromProcess, type MeasuredUsage, type ToProcess } from './messages.ts';
+import type { RunOptions, TaskUsage } from './task.ts';
+import { restingBytes } from './watch.ts';
 
 export interface ComputeLogEntry {
-  /** `output`: a line that the process wrote. */
-  event: 'started' | 'output' | 'ended';
+  /** `output`: a line that the process wrote. `task`: a task came to its own end, and what it took. */
+  event: 'started' | 'output' | 'task' | 'ended';
   pid: number;
   /** Of the task that runs in it, or ran last. */
   label?: string;
   stream?: 'stdout' | 'stderr';
   text: string;
+  usage?: TaskUsage;
 }
 export type ComputeLog = (entry: ComputeLogEntry) => void;
 
@@ -34,19 +40,10 @@ function environment(): NodeJS.ProcessEnv {
 
 /** How long the last output of an ended process is waited for, where a process of its own holds its pipes open. */
 const lastWordsMilliseconds = 100;
-/** Lines of standard error that a report of a death may quote. */
-const quotedLines = 3;
-
-interface Ending {
-  code: number | null;
-  signal: NodeJS.Signals | null;
-  /** Why the pool ended it, or why it could not be started. */
-  reason?: string;
-}
 
 /** The task in hand. */
 interface Run {
-  task: ComputeTask<unknown>;
+  task: GrantedTask;
   options: RunOptions;
   accepted: boolean;
   /** Its result or error has come; what happens to the process now is nothing to it. */
@@ -57,25 +54,37 @@ interface Run {
   reject: (error: unknown) => void;
 }
 
+/**
+ * The limit of a process's JavaScript heap, in MiB: all that its tasks may have. With V8's own limit, some 4 GiB on
+ * large machines, a task could die of a full heap within its budget, or, when the budget is less, run into it by garbage
+ * alone: V8 collects the harder the nearer its limit is.
+ */
+export const heapOf = ({ memoryBytes }: GrantedTask): number => Math.max(1, Math.ceil(memoryBytes / 2 ** 20));
+
 /** The process ended before it took the task, so that the task may go to another one. */
 export class NotAccepted extends Error {}
 
 export class ComputeProcess {
+  readonly heapMebibytes: number;
   readonly #child: ChildProcess;
   readonly #log: ComputeLog;
-  readonly #lastErrors: string[] = [];
+  readonly #lastErrors = new LastErrors();
   readonly #ready = Promise.withResolvers<void>();
   readonly #ended = Promise.withResolvers<void>();
   #label: string | undefined;
   #run: Run | undefined;
   #killedBecause: string | undefined;
+  /** Resident bytes for which the lifeline ended it. */
+  #usedBytes: number | undefined;
   #usable = true;
 
-  constructor(log: ComputeLog) {
+  /** @param heapMebibytes - limit of its JavaScript heap; @see heapOf */
+  constructor(heapMebibytes: number, log: ComputeLog) {
+    this.heapMebibytes = heapMebibytes;
     this.#log = log;
     const child = fork(fileURLToPath(new URL('./process.ts', import.meta.url)), [], {
       // Not the parent's: an `--inspect` port cannot be opened twice.
-      execArgv: [],
+      execArgv: [`--max-old-space-size=${heapMebibytes}`, '--expose-gc'],
       env: environment(),
       serialization: 'advanced',
       // The fifth is the pipe whose end tells the process that this one is gone (`lifeline.ts`).
@@ -99,7 +108,9 @@ export class ComputeProcess {
       });
       return undefined;
     });
-    child.stdio[4]?.on('error', () => {});
+    const lifeline = child.stdio[4] as Socket | undefined;
+    lifeline?.on('error', () => {});
+    if (lifeline) createInterface({ input: lifeline }).on('line', (text) => (this.#usedBytes = Number(text)));
     for (const stream of ['stdout', 'stderr'] as const) {
       createInterface({ input: child[stream]! }).on('line', (text) => this.#output(stream, text));
     }
@@ -132,7 +143,7 @@ export class ComputeProcess {
    * @throws NotAccepted when the process ended before it took the task.
    * @throws the signal's reason, after the process is gone.
    */
-  async run(task: ComputeTask<unknown>, options: RunOptions): Promise<unknown> {
+  async run(task: GrantedTask, options: RunOptions): Promise<unknown> {
     options.signal?.throwIfAborted();
     const { promise, resolve, reject } = Promise.withResolvers<unknown>();
     const run: Run = { task, options, accepted: false, answered: false, stored: Promise.resolve(), resolve, reject };
@@ -176,15 +187,35 @@ export class ComputeProcess {
       case 'done':
         run.answered = true;
         // The caller removes the folder once it has the result: not while a checkpoint in it is still being stored.
-        void run.stored.then(() => run.resolve(message.value));
+        void run.stored.then(() => {
+          if (this.#account(run, message.usage)) run.resolve(message.value);
+        });
         return;
       case 'failed':
         run.answered = true;
         void run.stored.then(() => {
           // After a complaint of its own a process is as good as new; after anything else threads or memory may be left.
           if (!message.error.complaint) this.kill('a task failed in it for an unknown reason');
-          run.reject(unpackError(message.error));
+          if (message.usage === undefined || this.#account(run, message.usage)) run.reject(unpackError(message.error));
         });
+    }
+  }
+
+  /** @returns false where the caller's `onUsage` threw, which is what it gets then. */
+  #account({ task, options, reject }: Run, { peakBytes, keptBytes, cpuMilliseconds }: MeasuredUsage): boolean {
+    const usage: TaskUsage = { peakBytes, budgetBytes: task.memoryBytes, cpuMilliseconds };
+    const took = `peak ${spellBytes(peakBytes)} of ${spellBytes(task.memoryBytes)}, ${(cpuMilliseconds / 1000).toFixed(1)} s CPU`;
+    this.#log({ event: 'task', pid: this.pid!, label: task.label, text: `task ended: ${took}`, usage });
+    // Warm processes are not counted against the pool's memory, and the next task's budget holds what it begins with.
+    if (keptBytes > Math.max(restingBytes, task.memoryBytes / 4)) {
+      this.kill(`it kept ${spellBytes(keptBytes)} after its task`);
+    }
+    try {
+      options.onUsage?.(usage);
+      return true;
+    } catch (error) {
+      reject(error);
+      return false;
     }
   }
 
@@ -210,10 +241,7 @@ export class ComputeProcess {
   }
 
   #output(stream: 'stdout' | 'stderr', text: string): void {
-    if (stream === 'stderr' && text.trim() !== '') {
-      this.#lastErrors.push(text.trim());
-      if (this.#lastErrors.length > quotedLines) this.#lastErrors.shift();
-    }
+    if (stream === 'stderr') this.#lastErrors.add(text);
     this.#log({ event: 'output', pid: this.pid!, label: this.#label, stream, text });
   }
 
@@ -239,31 +267,13 @@ export class ComputeProcess {
   }
 
   #obituary(ending: Ending): TradewindError {
-    const quoted = this.#lastErrors.length > 0 ? `; it last wrote: ${this.#lastErrors.join(' / ').slice(0, 500)}` : '';
-    return died(this.#label, explain(ending) + quoted);
+    const { task } = this.#run ?? {};
+    // What the pool itself did comes before what the process was about to say.
+    if (task && this.#killedBecause === undefined) {
+      if (this.#usedBytes !== undefined) return exceeded(task.label, task.memoryBytes, this.#usedBytes);
+      if (ending.signal === 'SIGABRT' && this.#lastErrors.heapFull)
+        return exceeded(task.label, task.memoryBytes, 'heap');
+    }
+    return died(this.#label, explain(ending) + this.#lastErrors.quoted());
   }
-}
-
-export function died(label: string | undefined, value: string): TradewindError {
-  return new TradewindError('COMPUTE_PROCESS_DIED', {
-    subject: `The compute process of "${label ?? 'no task'}"`,
-    rule: 'live until its task is done',
-    value,
-    remedy: 'Running it again goes on from its last checkpoint; if it dies again, give it more memory or read its log.',
-  });
-}
-
-const likelyReasons: Partial<Record<NodeJS.Signals, string>> = {
-  SIGKILL: 'killed from outside, or out of memory',
-  SIGABRT: 'aborted by native code or because the JavaScript heap was full',
-  SIGSEGV: 'a fault in native code',
-  SIGBUS: 'a fault in native code, or a file that shrank while it was mapped',
-  SIGILL: 'an instruction that this processor lacks',
-  SIGTERM: 'asked to end from outside',
-};
-
-function explain({ code, signal, reason }: Ending): string {
-  if (reason !== undefined) return reason;
-  if (signal) return `${signal} (${likelyReasons[signal] ?? 'a signal from outside'})`;
-  return `exit code ${code} (the task or a library called process.exit, or threw outside its task)`;
 }

@@ -1,9 +1,9 @@
 /** What passes between the pool and a compute process over Node's IPC channel (structured clone). */
 import { isErrorCode, TradewindError, type Complaint, type ErrorCode } from '../../contracts/errors.ts';
-import type { ComputeTask } from './task.ts';
+import type { GrantedTask } from './grant.ts';
 
 export type ToProcess =
-  | { kind: 'run'; task: ComputeTask<unknown>; workDir: string }
+  | { kind: 'run'; task: GrantedTask; workDir: string }
   /** Answer to the checkpoint of that number: stored, or why not. */
   | { kind: 'stored'; number: number; error?: WireError };
 
@@ -13,8 +13,16 @@ export type FromProcess =
   | { kind: 'accepted' }
   | { kind: 'progress'; fraction: number; note?: string }
   | { kind: 'checkpoint'; number: number; file: string; step: number }
-  | { kind: 'done'; value: unknown }
-  | { kind: 'failed'; error: WireError };
+  | { kind: 'done'; value: unknown; usage: MeasuredUsage }
+  /** Without usage where something went wrong outside of the task. */
+  | { kind: 'failed'; error: WireError; usage?: MeasuredUsage };
+
+export interface MeasuredUsage {
+  peakBytes: number;
+  /** Resident when the task had ended and its garbage was collected. */
+  keptBytes: number;
+  cpuMilliseconds: number;
+}
 
 /** An error as data. Structured clone would carry an `Error`, but without its class, code and complaint. */
 export interface WireError {

@@ -2,37 +2,45 @@
  * Compute processes and their threads. Native compute never runs in the process that asks for it (law 3): it would
  * block its event loop, and could only be cancelled by ending that process.
  */
-import { ComputeProcess, died, NotAccepted, type ComputeLog } from './child.ts';
+import { ComputeProcess, heapOf, NotAccepted, type ComputeLog } from './child.ts';
+import { died } from './ending.ts';
+import type { GrantedTask } from './grant.ts';
+import { defaultMemory } from './memory.ts';
 import type { ComputePool, ComputeTask, RunOptions } from './task.ts';
 
 export type { ComputeLog, ComputeLogEntry } from './child.ts';
-export type { ComputePool, ComputeTask, RunOptions, TaskContext, TaskFunction } from './task.ts';
+export type { ComputePool, ComputeTask, RunOptions, TaskContext, TaskFunction, TaskUsage } from './task.ts';
 
 interface Waiting {
-  task: ComputeTask<unknown>;
+  task: GrantedTask;
   options: RunOptions;
   resolve: (value: unknown) => void;
   reject: (error: unknown) => void;
 }
 
-/**
- * @param cores - threads that all running tasks may have together; an integer of at least 1. A task that asks for more
- * gets them all.
- * @param log - gets the processes' beginnings, ends and every line that they write.
- */
-export function createComputePool({ cores, log = () => {} }: { cores: number; log?: ComputeLog }): ComputePool {
-  if (!Number.isInteger(cores) || cores < 1) {
-    throw new RangeError(`The cores of a compute pool must be an integer of at least 1. Got ${cores}.`);
-  }
+export interface PoolOptions {
+  /** Threads that all running tasks may have together; an integer of at least 1. A task that asks for more gets them all. */
+  cores: number;
+  /** Bytes that all running tasks may have together, likewise; three quarters of the machine's by default. */
+  memoryBytes?: number;
+  /** Gets the processes' beginnings and ends, what tasks took, and every line that they write. */
+  log?: ComputeLog;
+}
+
+/** @throws RangeError of cores or memory that are no integers of at least 1. */
+export function createComputePool({ cores, memoryBytes = defaultMemory(), log = () => {} }: PoolOptions): ComputePool {
+  requirePositive('The cores of a compute pool', cores);
+  requirePositive('The bytes of a compute pool', memoryBytes);
   const processes = new Set<ComputeProcess>();
-  /** Warm processes without a task; the last used is the next to be used. At most as many as cores. */
+  /** Warm processes without a task, the last used at the end. With those at work, at most as many as cores. */
   const idle: ComputeProcess[] = [];
   const queue: Waiting[] = [];
-  let free = cores;
+  const free = { threads: cores, memoryBytes };
   let closed = false;
 
-  function start(): ComputeProcess {
-    const compute = new ComputeProcess(log);
+  function start(heapMebibytes: number): ComputeProcess {
+    if (processes.size >= cores) idle.shift()?.kill('a task of another memory budget needed its place');
+    const compute = new ComputeProcess(heapMebibytes, log);
     processes.add(compute);
     void compute.ended.then(() => {
       processes.delete(compute);
@@ -42,16 +50,18 @@ export function createComputePool({ cores, log = () => {} }: { cores: number; lo
     return compute;
   }
 
-  function warm(): ComputeProcess | undefined {
-    for (let compute = idle.pop(); compute; compute = idle.pop()) if (compute.usable) return compute;
-    return undefined;
+  /** The limit of a heap is set when a process starts, so that one serves tasks of the same memory only. */
+  function warm(heapMebibytes: number): ComputeProcess | undefined {
+    const position = idle.findLastIndex((compute) => compute.usable && compute.heapMebibytes === heapMebibytes);
+    return position < 0 ? undefined : idle.splice(position, 1)[0];
   }
 
   /** Runs the task in a warm process or a new one. One that died while it was idle does not count as a try. */
   async function execute({ task, options }: Waiting): Promise<unknown> {
+    const heap = heapOf(task);
     for (;;) {
-      const reused = warm();
-      const compute = reused ?? start();
+      const reused = warm(heap);
+      const compute = reused ?? start(heap);
       try {
         return await compute.run(task, options);
       } catch (error) {
@@ -65,36 +75,48 @@ export function createComputePool({ cores, log = () => {} }: { cores: number; lo
     }
   }
 
-  /** Strictly first come, first served: a wide task at the head is not overtaken by narrow ones, so it cannot starve. */
+  /** Strictly first come, first served: a large task at the head is not overtaken by small ones, so it cannot starve. */
   function admit(): void {
-    while (queue.length > 0 && threadsOf(queue[0]) <= free) {
+    while (queue.length > 0 && fits(queue[0].task)) {
       const next = queue.shift()!;
-      const threads = threadsOf(next);
-      free -= threads;
-      execute({ ...next, task: { ...next.task, threads } })
+      const { threads, memoryBytes: bytes } = next.task;
+      free.threads -= threads;
+      free.memoryBytes -= bytes;
+      execute(next)
         .then(next.resolve, next.reject)
         .finally(() => {
-          free += threads;
+          free.threads += threads;
+          free.memoryBytes += bytes;
           admit();
         });
     }
   }
 
-  function threadsOf({ task }: Waiting): number {
-    return Math.min(cores, task.threads);
+  function fits(task: GrantedTask): boolean {
+    return task.threads <= free.threads && task.memoryBytes <= free.memoryBytes;
+  }
+
+  /** @throws RangeError */
+  function grant(task: ComputeTask<unknown>): GrantedTask {
+    requirePositive('The threads of a compute task', task.threads);
+    const threads = Math.min(cores, task.threads);
+    const { memoryBytes: asked = Math.max(1, Math.floor((memoryBytes * threads) / cores)) } = task;
+    requirePositive('The bytes of a compute task', asked);
+    return { ...task, threads, memoryBytes: Math.min(memoryBytes, asked) };
   }
 
   return {
     run<I, O>(task: ComputeTask<I>, options: RunOptions): Promise<O> {
       const { signal } = options;
       if (signal?.aborted) return Promise.reject(signal.reason as Error);
-      if (!Number.isInteger(task.threads) || task.threads < 1) {
-        const rule = `The threads of a compute task must be an integer of at least 1. Got ${task.threads}.`;
-        return Promise.reject(new RangeError(rule));
-      }
       if (closed) return Promise.reject(died(task.label, 'a closed pool'));
       const { promise, resolve, reject } = Promise.withResolvers<unknown>();
-      const waiting: Waiting = { task, options, resolve, reject };
+      let waiting: Waiting;
+      try {
+        waiting = { task: grant(task), options, resolve, reject };
+      } catch (error) {
+        return Promise.reject(error as Error);
+      }
       queue.push(waiting);
       const leave = () => {
         const position = queue.indexOf(waiting);
@@ -124,4 +146,10 @@ export function createComputePool({ cores, log = () => {} }: { cores: number; lo
       await Promise.all(ends);
     },
   };
+}
+
+function requirePositive(subject: string, value: number): void {
+  if (!Number.isInteger(value) || value < 1) {
+    throw new RangeError(`${subject} must be an integer of at least 1. Got ${value}.`);
+  }
 }

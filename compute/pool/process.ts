@@ -4,9 +4,10 @@
  */
 import { once } from 'node:events';
 import { mkdir, writeFile } from 'node:fs/promises';
-import { Worker } from 'node:worker_threads';
+import { grantThreads, type GrantedTask } from './grant.ts';
 import { packError, unpackError, type FromProcess, type ToProcess } from './messages.ts';
-import type { ComputeTask, TaskContext, TaskFunction } from './task.ts';
+import type { TaskContext, TaskFunction } from './task.ts';
+import { beginUsage, startLifeline } from './watch.ts';
 
 /** The file descriptor of the pipe that the parent holds open while it lives; see `lifeline.ts`. */
 const lifelineFd = 4;
@@ -14,7 +15,7 @@ const lifelineFd = 4;
 const progressInterval = 100;
 
 /** The task that runs; its context is deaf once it is another one's turn. */
-let current: ComputeTask<unknown> | undefined;
+let current: GrantedTask | undefined;
 let checkpoints = 0;
 const unanswered = new Map<number, { resolve: () => void; reject: (error: Error) => void }>();
 
@@ -29,10 +30,11 @@ function post(message: FromProcess): void {
   send(message).catch(() => {});
 }
 
-function contextOf(task: ComputeTask<unknown>, workDir: string): TaskContext {
+function contextOf(task: GrantedTask, workDir: string): TaskContext {
   let last = -Infinity;
   return {
     threads: task.threads,
+    memoryBytes: task.memoryBytes,
     workDir,
     progress(fraction, note) {
       const now = performance.now();
@@ -53,9 +55,11 @@ function contextOf(task: ComputeTask<unknown>, workDir: string): TaskContext {
   };
 }
 
-async function run(task: ComputeTask<unknown>, workDir: string): Promise<void> {
+async function run(task: GrantedTask, workDir: string): Promise<void> {
   current = task;
   post({ kind: 'accepted' });
+  grantThreads(task.threads);
+  const usage = beginUsage(lifeline, task.memoryBytes);
   process.title = `tradewind compute: ${task.label}`;
   try {
     await mkdir(workDir, { recursive: true });
@@ -69,10 +73,10 @@ async function run(task: ComputeTask<unknown>, workDir: string): Promise<void> {
     const value = await (taskFunction as TaskFunction<unknown, unknown>)(task.input, contextOf(task, workDir));
     current = undefined;
     // Rejects where the value cannot be cloned, which the caller learns as the task's error.
-    await send({ kind: 'done', value });
+    await send({ kind: 'done', value, usage: usage.end() });
   } catch (error) {
     current = undefined;
-    post({ kind: 'failed', error: packError(error) });
+    post({ kind: 'failed', error: packError(error), usage: usage.end() });
   }
   process.title = 'tradewind compute: idle';
 }
@@ -93,7 +97,8 @@ process.on('disconnect', () => process.exit(0));
 // Where memory runs out, the kernel should take this process and not the one that watches over it.
 if (process.platform === 'linux') await writeFile('/proc/self/oom_score_adj', '500').catch(() => {});
 
-await once(new Worker(new URL('./lifeline.ts', import.meta.url), { workerData: { fd: lifelineFd } }), 'online');
+const lifeline = startLifeline(lifelineFd);
+await once(lifeline.lifeline, 'online');
 
 process.on('message', (message: ToProcess) => {
   if (message.kind === 'run') {

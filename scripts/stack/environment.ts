@@ -45,6 +45,8 @@ export function stackEnvironment(state: StackState, base: NodeJS.ProcessEnv = pr
   if (state.api.url !== undefined) env['TRADEWIND_API_URL'] = state.api.url;
   env['TRADEWIND_API_KEY_FILE'] = paths.apiKey;
   env['TRADEWIND_API_CA_FILE'] = paths.apiCertificateAuthority;
+  // Each worker takes its share of the memory.
+  env['TRADEWIND_WORKERS'] = String(state.workers.count);
   env['TRADEWIND_WORKER_CORES'] = String(state.workers.cores);
   return env;
 }
