@@ -42,6 +42,11 @@ export interface SessionOptions {
    */
   threads?: number;
   provider?: Provider;
+  /**
+   * Lets threads wait for their next share of a run by spinning: for those who own their cores and make many short
+   * steps. False by default.
+   */
+  spinning?: boolean;
 }
 
 export interface Session {
@@ -72,7 +77,7 @@ ort.env.logLevel = 'fatal';
  * file, `ARTIFACT_CORRUPT` when onnxruntime cannot load it.
  */
 export async function openSession(model: string | Uint8Array, options: SessionOptions = {}): Promise<Session> {
-  const { threads = 1, provider = 'cpu' } = options;
+  const { threads = 1, provider = 'cpu', spinning = false } = options;
   const subject = typeof model === 'string' ? model : 'The ONNX model';
   if (typeof model === 'string' && !existsSync(model)) {
     throw new TradewindError('ARTIFACT_MISSING', {
@@ -91,7 +96,8 @@ export async function openSession(model: string | Uint8Array, options: SessionOp
     graphOptimizationLevel: 'all',
     // Threads that wait by spinning answered no sooner and took twice the CPU time, which others on the machine need:
     // a kernel of ours, the event loop, the next session.
-    extra: { session: { intra_op: { allow_spinning: '0' } } },
+    // After a run they stop in either case.
+    extra: { session: { intra_op: { allow_spinning: spinning ? '1' : '0' }, force_spinning_stop: '1' } },
   };
   try {
     const native =

@@ -1,0 +1,74 @@
+/** Where a training stands, as arrays in a file. */
+import type { ArrayFile } from '../arrays/safetensors.ts';
+import { elements } from './initializers.ts';
+import type { TrainingProgram } from './program.ts';
+import type { States } from './train.ts';
+
+export interface Position {
+  /** Epochs done, and batches done in the one that runs. */
+  epoch: number;
+  batch: number;
+  /** Batches done in all. */
+  step: number;
+  /** Σ loss · rows over the batches of this epoch; float64. */
+  lossSum: number;
+  /** Mean loss of each epoch that is done. */
+  losses: number[];
+  /** Somebody said that it is enough. */
+  stopped: boolean;
+  /** Parameters and slots by the names of the model's inputs. */
+  states: States;
+}
+
+/** What makes a training another one, so that its checkpoint does not fit. */
+export interface Identity {
+  digest: string;
+  seed: number;
+  count: number;
+  shuffle: boolean;
+}
+
+const format = 'tradewind-training/1';
+
+export function writeCheckpoint(position: Position, identity: Identity, program: TrainingProgram): ArrayFile {
+  const { epoch, batch, step, lossSum, losses, stopped, states } = position;
+  const arrays: ArrayFile['arrays'] = { losses: { data: Float64Array.of(...losses, lossSum) } };
+  for (const { name, shape } of program.states) arrays[name] = { data: states[name], shape: [...shape] };
+  return { arrays, metadata: { format, ...texts(identity), ...texts({ epoch, batch, step, stopped }) } };
+}
+
+/** @throws RangeError when it is a checkpoint of another program, seed or number of rows. */
+export function readCheckpoint(
+  { arrays, metadata }: ArrayFile,
+  identity: Identity,
+  program: TrainingProgram,
+): Position {
+  for (const [key, wanted] of Object.entries({ format, ...texts(identity) })) {
+    if (metadata[key] !== wanted) {
+      throw new RangeError(
+        `A checkpoint must be of the training that goes on from it: its ${key} must be ${wanted}. Got ${metadata[key]}.`,
+      );
+    }
+  }
+  const losses = Array.from(arrays['losses'].data as Float64Array);
+  const states = program.states.map(({ name, shape }) => {
+    const data = arrays[name]?.data;
+    if (!(data instanceof Float32Array) || data.length !== elements(shape)) {
+      throw new RangeError(`A checkpoint must hold the state "${name}" of ${elements(shape)} float32.`);
+    }
+    return [name, data] as const;
+  });
+  return {
+    epoch: Number(metadata['epoch']),
+    batch: Number(metadata['batch']),
+    step: Number(metadata['step']),
+    lossSum: losses.pop()!,
+    losses,
+    stopped: metadata['stopped'] === 'true',
+    states: Object.fromEntries(states),
+  };
+}
+
+function texts(values: object): Record<string, string> {
+  return Object.fromEntries(Object.entries(values).map(([key, value]) => [key, String(value)]));
+}
