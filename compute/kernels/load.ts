@@ -3,8 +3,8 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { TradewindError } from '../../contracts/errors.ts';
 
-/** One wasm module each; `vector.ts` beside them is shared source. */
-export const kernelNames = ['als', 'fold-in', 'similarity', 'scoring', 'probe'] as const;
+/** One wasm module each; `vector.ts` and `selection.ts` beside them are shared source. */
+export const kernelNames = ['als', 'fold-in', 'similarity', 'scoring', 'top-k', 'csr', 'probe'] as const;
 export type KernelName = (typeof kernelNames)[number];
 
 /** Pages of 64 KiB that a 32-bit address reaches: 4 GiB. */
