@@ -2,7 +2,7 @@
  * Typed arrays in files that are read without parsing: the safetensors format (Hugging Face, 2022). Eight bytes of
  * header length, little endian; a JSON header; the tensors' bytes. Python's `safetensors` reads the same files.
  */
-import { readFile, writeFile } from 'node:fs/promises';
+import { open, writeFile } from 'node:fs/promises';
 
 const types = {
   F32: Float32Array,
@@ -27,15 +27,27 @@ const alignment = 64;
 
 /** The same arrays in the same order give the same bytes. */
 export function encodeArrays(file: ArrayFile): Uint8Array {
+  const parts = partsOf(file);
+  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let position = 0;
+  for (const part of parts) {
+    bytes.set(part, position);
+    position += part.length;
+  }
+  return bytes;
+}
+
+/** The bytes of a file one after another: header, then the arrays themselves, not copied, with padding between them. */
+function partsOf(file: ArrayFile): Uint8Array[] {
   const header: Record<string, unknown> = { __metadata__: file.metadata };
-  const entries = Object.entries(file.arrays);
-  const gaps: { name: string; begin: number; data: TensorData }[] = [];
+  const body: Uint8Array[] = [];
   let offset = 0;
-  for (const [name, { data, shape }] of entries) {
+  for (const [name, { data, shape }] of Object.entries(file.arrays)) {
     // The format forbids holes between tensors, so each is preceded by a padding tensor where it would not be aligned.
     const padding = (alignment - (offset % alignment)) % alignment;
     if (padding > 0) {
       header[`__pad_${offset}`] = { dtype: 'U8', shape: [padding], data_offsets: [offset, offset + padding] };
+      body.push(new Uint8Array(padding));
       offset += padding;
     }
     header[name] = {
@@ -43,19 +55,15 @@ export function encodeArrays(file: ArrayFile): Uint8Array {
       shape: shape ?? [data.length],
       data_offsets: [offset, offset + data.byteLength],
     };
-    gaps.push({ name, begin: offset, data });
+    body.push(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
     offset += data.byteLength;
   }
   const json = new TextEncoder().encode(JSON.stringify(header));
   const headerBytes = Math.ceil((8 + json.length) / alignment) * alignment - 8;
-  const bytes = new Uint8Array(8 + headerBytes + offset);
-  new DataView(bytes.buffer).setBigUint64(0, BigInt(headerBytes), true);
-  bytes.fill(0x20, 8, 8 + headerBytes);
-  bytes.set(json, 8);
-  for (const { begin, data } of gaps) {
-    bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), 8 + headerBytes + begin);
-  }
-  return bytes;
+  const head = new Uint8Array(8 + headerBytes).fill(0x20, 8);
+  new DataView(head.buffer).setBigUint64(0, BigInt(headerBytes), true);
+  head.set(json, 8);
+  return [head, ...body];
 }
 
 /** Views into `bytes`; nothing is copied where `bytes` starts at a multiple of 8 of its buffer. */
@@ -67,7 +75,9 @@ export function decodeArrays(bytes: Uint8Array): ArrayFile {
   if (8 + headerBytes > aligned.length) {
     throw new RangeError(`A safetensors header must fit its file. Got ${headerBytes} bytes in ${aligned.length}.`);
   }
-  const header = JSON.parse(new TextDecoder().decode(aligned.subarray(8, 8 + headerBytes))) as Record<string, unknown>;
+  // A copy, as a TextDecoder refuses shared memory.
+  const json = Uint8Array.from(aligned.subarray(8, 8 + headerBytes));
+  const header = JSON.parse(new TextDecoder().decode(json)) as Record<string, unknown>;
   const arrays: ArrayFile['arrays'] = {};
   for (const [name, value] of Object.entries(header)) {
     if (name === '__metadata__' || name.startsWith('__pad_')) continue;
@@ -85,13 +95,41 @@ export function decodeArrays(bytes: Uint8Array): ArrayFile {
   return { arrays, metadata: (header['__metadata__'] ?? {}) as Record<string, string> };
 }
 
+/** Writes the arrays from where they are; they must not change before it resolves. */
 export async function writeArrays(path: string, file: ArrayFile): Promise<void> {
-  await writeFile(path, encodeArrays(file));
+  await writeFile(path, partsOf(file));
 }
 
-export async function readArrays(path: string): Promise<ArrayFile> {
-  const bytes = await readFile(path);
-  return decodeArrays(new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+/** Views into one buffer of the file's size. */
+export function readArrays(path: string): Promise<ArrayFile> {
+  return readArraysInto(path, (bytes) => Buffer.allocUnsafeSlow(bytes));
+}
+
+/** The largest read of Linux is 2 GiB less a page. */
+const readAtOnce = 2 ** 30;
+
+/**
+ * Reads a file's arrays into memory of the caller's, which may be shared between threads; the views that come back lie
+ * in it. Nothing is copied: the system writes the file's pages there, and arrays begin at multiples of 64 bytes from
+ * the file's beginning.
+ * @param allocate - gives that many bytes, which should begin at a multiple of 64.
+ * @throws RangeError where the file is no safetensors file, or is cut off.
+ */
+export async function readArraysInto(path: string, allocate: (bytes: number) => Uint8Array): Promise<ArrayFile> {
+  const file = await open(path);
+  try {
+    const { size } = await file.stat();
+    const bytes = allocate(size);
+    for (let position = 0; position < size;) {
+      const length = Math.min(readAtOnce, size - position);
+      const { bytesRead } = await file.read(bytes, position, length, position);
+      if (bytesRead === 0) throw new RangeError(`${path} became shorter while it was read.`);
+      position += bytesRead;
+    }
+    return decodeArrays(bytes);
+  } finally {
+    await file.close();
+  }
 }
 
 /** Strings as one tensor of UTF-8 bytes and one of `n + 1` offsets: Arrow's layout. */

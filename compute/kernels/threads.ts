@@ -2,6 +2,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { TradewindError } from '../../contracts/errors.ts';
+import { readArraysInto, type ArrayFile } from '../arrays/safetensors.ts';
 import { threadsWithinGrant } from '../pool/grant.ts';
 import { instantiate, kernelModule, maximumPages } from './load.ts';
 import type { KernelExports, KernelName } from './load.ts';
@@ -117,6 +118,15 @@ export class KernelThreads {
     const bytes = new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
     new Uint8Array(this.#memory.buffer, address, array.byteLength).set(bytes);
     return address;
+  }
+
+  /**
+   * Reads an array file straight into newly allocated memory, where all threads see it. The address of an array is its
+   * `byteOffset`, a multiple of 64.
+   * @throws TradewindError `PARAMETER_INVALID` above 4 GiB.
+   */
+  load(path: string): Promise<ArrayFile> {
+    return readArraysInto(path, (bytes) => this.view('u8', this.alloc(bytes), bytes));
   }
 
   /** A view of `length` elements from `address` on; good until `close`. */
