@@ -1,8 +1,8 @@
 /** Judges a recommender on what its users did afterwards, against the full catalogue, in two lanes. */
 import type { Evaluation, Lane } from '../contracts/artifacts.ts';
-import { TradewindError } from '../contracts/errors.ts';
 import type { Objective } from '../contracts/lifecycle.ts';
-import type { FittedRecommender, Histories } from '../models/estimator.ts';
+import type { Histories, TopLists } from '../models/estimator.ts';
+import { listsOf, rowsAtOnce, type Judged } from './lists.ts';
 import { TopRanking } from './ranking.ts';
 import { LaneTally, nobodyJudged, type JudgeOptions } from './tally.ts';
 
@@ -29,9 +29,6 @@ export interface Judgement {
   perUser: Record<Lane, Float32Array>;
 }
 
-/** Scores held at a time: 16 MiB. */
-const blockScores = 4 * 1024 * 1024;
-
 /**
  * `discovery`: what the training history holds is neither recommended nor relevant; users with nothing new are left
  * out. `repeat`: everything is a candidate and everything that was bought is relevant. Metrics are named
@@ -41,7 +38,7 @@ const blockScores = 4 * 1024 * 1024;
  * @throws TradewindError `SPLIT_EMPTY` where nobody can be judged; `TRAINING_DIVERGED` where a score is not finite.
  */
 export async function evaluateRecommender(
-  model: Pick<FittedRecommender, 'score' | 'items'>,
+  model: Judged,
   train: Histories,
   heldOut: JudgedPeriod,
   options: JudgeOptions,
@@ -52,37 +49,40 @@ export async function evaluateRecommender(
   const ranking = new TopRanking(options.k);
   const discovery = new LaneTally('discovery', rows.length, items, options);
   const repeat = new LaneTally('repeat', rows.length, items, options);
-  const fresh = new Int32Array(items);
+  const fresh = { items: new Int32Array(items), scores: new Float32Array(items) };
   let judged = 0;
   let usersWithoutDiscovery = 0;
 
-  const judge = (tally: LaneTally, scores: Float32Array, relevant: Int32Array, relevantCount: number) => {
-    ranking.rank(scores, relevant, relevantCount);
+  const judge = (
+    tally: LaneTally,
+    lists: TopLists,
+    row: number,
+    relevant: Int32Array,
+    relevantScores: Float32Array,
+    relevantCount: number,
+  ) => {
+    ranking.take(lists, row);
+    ranking.place(relevant, relevantScores, relevantCount);
     tally.add(ranking.ranks, ranking.hits, relevantCount);
     for (let place = 0; place < ranking.length; place++) tally.show(ranking.items[place]);
   };
 
-  const blockRows = Math.max(1, Math.min(rows.length, Math.floor(blockScores / items)));
-  const block = new Float32Array(blockRows * items);
+  const blockRows = rowsAtOnce(model);
   for (let from = 0; from < rows.length; from += blockRows) {
     const to = Math.min(from + blockRows, rows.length);
-    await model.score(histories, from, to, block.subarray(0, (to - from) * items));
+    const lists = await listsOf(model, histories, from, to, options.k, heldOut);
     for (let user = from; user < to; user++) {
-      const scores = block.subarray((user - from) * items, (user - from + 1) * items);
-      requireFinite(scores);
-      const relevant = heldOut.indices.subarray(heldOut.indptr[user], heldOut.indptr[user + 1]);
+      const [begin, end] = [heldOut.indptr[user], heldOut.indptr[user + 1]];
+      const relevant = heldOut.indices.subarray(begin, end);
+      const scores = lists.askedScores.subarray(begin - heldOut.indptr[from], end - heldOut.indptr[from]);
       const history = histories.indices.subarray(histories.indptr[user], histories.indptr[user + 1]);
       if (relevant.length > 0) {
-        judge(repeat, scores, relevant, relevant.length);
+        judge(repeat, lists.all, user - from, relevant, scores, relevant.length);
         judged++;
       }
-      const freshCount = difference(relevant, history, fresh);
-      if (freshCount === 0) {
-        usersWithoutDiscovery++;
-        continue;
-      }
-      for (const item of history) scores[item] = -Infinity;
-      judge(discovery, scores, fresh, freshCount);
+      const freshCount = difference(relevant, history, scores, fresh);
+      if (freshCount > 0) judge(discovery, lists.fresh, user - from, fresh.items, fresh.scores, freshCount);
+      else usersWithoutDiscovery++;
     }
     options.progress?.(to / rows.length);
   }
@@ -121,30 +121,20 @@ function historiesOf(train: Histories, rows: Int32Array): Histories {
   return { indptr, indices, counts };
 }
 
-/** Writes what is in `a` and not in `b`, both ascending, to `out`; returns how many. */
-function difference(a: Int32Array, b: Int32Array, out: Int32Array): number {
+/** Writes what is in `a` and not in `b`, both ascending, with the scores beside `a` to `out`; returns how many. */
+function difference(
+  a: Int32Array,
+  b: Int32Array,
+  scores: Float32Array,
+  out: { items: Int32Array; scores: Float32Array },
+): number {
   let count = 0;
   let j = 0;
-  for (const value of a) {
-    while (j < b.length && b[j] < value) j++;
-    if (j >= b.length || b[j] !== value) out[count++] = value;
+  for (let i = 0; i < a.length; i++) {
+    while (j < b.length && b[j] < a[i]) j++;
+    if (j < b.length && b[j] === a[i]) continue;
+    out.items[count] = a[i];
+    out.scores[count++] = scores[i];
   }
   return count;
-}
-
-/** −∞ would pass for "no candidate" and NaN would slip through every comparison, both without a word. */
-function requireFinite(scores: Float32Array): void {
-  // x − x is 0 for what is finite and NaN for what is not.
-  let sum = 0;
-  for (let i = 0; i < scores.length; i++) sum += scores[i] - scores[i];
-  if (sum !== 0) throw notFinite(scores.find((score) => !Number.isFinite(score))!);
-}
-
-function notFinite(score: number): TradewindError {
-  return new TradewindError('TRAINING_DIVERGED', {
-    subject: 'Every score of a model',
-    rule: 'be a finite number',
-    value: String(score),
-    remedy: 'Raise the regularisation or lower what multiplies the strengths, and train again.',
-  });
 }

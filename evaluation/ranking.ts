@@ -1,10 +1,11 @@
 /**
- * Ranking metrics of one user, from a full row of scores.
+ * Ranking metrics of one user, from the k best of a row of scores.
  *
  * Ties count against the model (law 5): within a group of equal scores the irrelevant items come first, so a model
- * that scores everything alike finds nothing. Only the k best are selected (a bounded heap, one pass over the row); a
- * tie group that straddles rank k is resolved by counting, so no row is ever sorted.
+ * that scores everything alike finds nothing. A list says how many candidates beyond it score as its last place, so
+ * that a tie group which straddles rank k is resolved by counting, and no row is ever sorted.
  */
+import type { TopLists } from '../models/estimator.ts';
 
 export const rankingMetrics = ['ndcg', 'recall', 'precision', 'map', 'mrr', 'hit'] as const;
 export type RankingMetric = (typeof rankingMetrics)[number];
@@ -17,6 +18,8 @@ export class TopRanking {
    */
   readonly items: Int32Array;
   length = 0;
+  /** Candidates outside a full list that score as its last place. */
+  ties = 0;
   /** Ranks of the relevant items under pessimistic ties, `[hits]`: 0-based, ascending, below k. */
   readonly ranks: Int32Array;
   hits = 0;
@@ -38,45 +41,76 @@ export class TopRanking {
   }
 
   /**
+   * Makes the list of a row of scores and finds the ranks of what is relevant.
    * @param scores - `[items]`, a row: finite, or −∞ for what is no candidate.
    * @param relevant - `[≥ relevantCount]` catalogue indices, ascending, each once.
    */
   rank(scores: Float32Array, relevant: Int32Array, relevantCount: number): void {
-    this.#select(scores);
+    this.select(scores);
+    const relevantScores = Float32Array.from({ length: relevantCount }, (_, i) => scores[relevant[i]]);
+    this.place(relevant, relevantScores, relevantCount);
+  }
+
+  /** Makes the list of a row of scores, by a bounded heap in one pass. */
+  select(scores: Float32Array): void {
+    this.#gather(scores);
     this.#drain();
+    this.ties = 0;
+    if (this.length < this.k) return;
+    const last = this.#scores[this.k - 1];
+    for (let i = 0; i < scores.length; i++) if (scores[i] === last) this.ties++;
+    for (let i = 0; i < this.k; i++) if (this.#scores[i] === last) this.ties--;
+  }
+
+  /** Takes a list of at most k that was made elsewhere. */
+  take({ width, items, scores, lengths, ties }: TopLists, row: number): void {
+    this.length = lengths[row];
+    this.ties = ties[row];
+    this.items.set(items.subarray(row * width, row * width + this.length));
+    this.#scores.set(scores.subarray(row * width, row * width + this.length));
+  }
+
+  /** Writes the list to a row of lists of k. */
+  copyTo({ width, items, scores, lengths, ties }: TopLists, row: number): void {
+    lengths[row] = this.length;
+    ties[row] = this.ties;
+    items.set(this.items.subarray(0, this.length), row * width);
+    scores.set(this.#scores.subarray(0, this.length), row * width);
+  }
+
+  /**
+   * Finds the ranks of what is relevant in the list.
+   * @param relevant - `[≥ relevantCount]` catalogue indices, ascending, each once.
+   * @param relevantScores - `[≥ relevantCount]`: their scores; −∞ for what is no candidate.
+   */
+  place(relevant: Int32Array, relevantScores: Float32Array, relevantCount: number): void {
     this.hits = 0;
-    const { length, k } = this;
+    const { length } = this;
     const top = this.#scores;
     for (let begin = 0; begin < length;) {
       const score = top[begin];
       let end = begin + 1;
       while (end < length && top[end] === score) end++;
-      // Only the last group of a full list can go on outside it.
-      if (end === k) this.#straddling(scores, score, begin, relevant, relevantCount);
-      else this.#inside(begin, end, relevant, relevantCount);
+      // Only the last group can go on outside the list.
+      const beyond = end === length ? this.ties : 0;
+      const found =
+        beyond === 0
+          ? this.#listed(begin, end, relevant, relevantCount)
+          : countEqual(relevantScores, relevantCount, score);
+      // The relevant ones are last in the group.
+      for (let rank = end + beyond - found; rank < end; rank++) this.ranks[this.hits++] = rank;
       begin = end;
     }
   }
 
-  /** A tie group whose every member is in the list: its relevant ones are last in it. */
-  #inside(begin: number, end: number, relevant: Int32Array, relevantCount: number): void {
+  /** How many of the places [begin, end) are relevant. */
+  #listed(begin: number, end: number, relevant: Int32Array, relevantCount: number): number {
     let found = 0;
     for (let i = begin; i < end; i++) if (includes(relevant, relevantCount, this.items[i])) found++;
-    for (let rank = end - found; rank < end; rank++) this.ranks[this.hits++] = rank;
+    return found;
   }
 
-  /** The tie group at the end of the list, which may have members beyond it. */
-  #straddling(scores: Float32Array, score: number, begin: number, relevant: Int32Array, relevantCount: number): void {
-    let found = 0;
-    for (let i = 0; i < relevantCount; i++) if (scores[relevant[i]] === score) found++;
-    if (found === 0) return;
-    let members = 0;
-    for (let i = 0; i < scores.length; i++) if (scores[i] === score) members++;
-    const end = Math.min(this.k, begin + members);
-    for (let rank = begin + members - found; rank < end; rank++) this.ranks[this.hits++] = rank;
-  }
-
-  #select(scores: Float32Array): void {
+  #gather(scores: Float32Array): void {
     const { k } = this;
     const heapScores = this.#heapScores;
     const heapItems = this.#heapItems;
@@ -184,6 +218,12 @@ export class RankingMetrics {
 
 function worse(score: number, item: number, otherScore: number, otherItem: number): boolean {
   return score < otherScore || (score === otherScore && item > otherItem);
+}
+
+function countEqual(values: Float32Array, length: number, value: number): number {
+  let count = 0;
+  for (let i = 0; i < length; i++) if (values[i] === value) count++;
+  return count;
 }
 
 function includes(sorted: Int32Array, length: number, value: number): boolean {

@@ -12,11 +12,12 @@ import { TradewindError } from '../contracts/errors.ts';
 import { Random } from '../contracts/random.ts';
 import type { ArrayFile } from '../compute/arrays/safetensors.ts';
 import { KernelThreads } from '../compute/kernels/threads.ts';
+import { rankDense } from '../compute/kernels/top-k.ts';
 import type { Interactions } from '../data/interactions.ts';
 import { rowChunks } from './chunks.ts';
-import type { FitContext, FittedRecommender, Histories, RecommenderEstimator } from './estimator.ts';
+import type { FitContext, FittedRecommender, Histories, Ranked, RecommenderEstimator, Wanted } from './estimator.ts';
 import { lowerAls } from './lowering/als.ts';
-import { Scorer } from './scorer.ts';
+import { Scorer, type HistoryPiece } from './scorer.ts';
 import { strengthsOf, transpose } from './sparse.ts';
 import type { SparseMatrix, Weighting } from './sparse.ts';
 import { readState } from './state.ts';
@@ -57,20 +58,28 @@ class FittedAls implements FittedRecommender {
     const items = itemFactors.length / width;
     this.items = items;
     this.#model = model;
+    const foldIn = async (
+      kernels: KernelThreads,
+      constants: { itemFactors: number; gram: number },
+      { rows, indptr, indices, weights }: HistoryPiece,
+    ) => {
+      const users = kernels.alloc(rows * width * 4);
+      const side: Side = { rows, factors: users, csr: [indptr, indices, weights] };
+      await solve(kernels, 'fold-in', side, constants.itemFactors, constants.gram, width, foldInSteps);
+      return users;
+    };
     this.#scorer = new Scorer(threads, {
       items,
-      kernels: ['fold-in', 'scoring'],
+      kernels: ['fold-in', 'scoring', 'top-k'],
       load: async (kernels) => {
         const factors = kernels.put(itemFactors);
         const gram = await exactGram(kernels, factors, items, width, regularization);
         return { itemFactors: factors, gram: kernels.put(gram) };
       },
       weigh: (counts) => confidences(counts, weighting, alpha),
-      score: async (kernels, constants, { rows, indptr, indices, weights, scores }) => {
-        const users = kernels.alloc(rows * width * 4);
-        const side: Side = { rows, factors: users, csr: [indptr, indices, weights] };
-        await solve(kernels, 'fold-in', side, constants.itemFactors, constants.gram, width, foldInSteps);
-        const userChunks = rowChunks(rows, 32);
+      score: async (kernels, constants, piece) => {
+        const users = await foldIn(kernels, constants, piece);
+        const userChunks = rowChunks(piece.rows, 32);
         const itemChunks = rowChunks(items, 2048);
         await kernels.parallelFor('scoring', 'dense', userChunks.count * itemChunks.count, (chunk) => [
           users,
@@ -79,14 +88,24 @@ class FittedAls implements FittedRecommender {
           items,
           ...userChunks.range(Math.floor(chunk / itemChunks.count)),
           ...itemChunks.range(chunk % itemChunks.count),
-          scores,
+          piece.scores,
         ]);
+      },
+      rank: async (kernels, constants, piece, wanted) => {
+        const users = await foldIn(kernels, constants, piece);
+        const { rows, indptr, indices } = piece;
+        const factors = { users, items: constants.itemFactors, width };
+        return await rankDense(kernels, { rows, items, history: { indptr, indices } }, factors, wanted);
       },
     });
   }
 
   async score(histories: Histories, from: number, to: number, out: Float32Array): Promise<void> {
     await this.#scorer.score(histories, from, to, out);
+  }
+
+  async rank(histories: Histories, from: number, to: number, wanted: Wanted): Promise<Ranked> {
+    return await this.#scorer.rank(histories, from, to, wanted);
   }
 
   state(): ArrayFile {

@@ -4,7 +4,10 @@
  */
 import type { AlgorithmName, ParametersOf } from '../contracts/algorithms.ts';
 import type { ArrayFile } from '../compute/arrays/safetensors.ts';
+import type { Ranked, Wanted } from '../compute/kernels/top-k.ts';
 import type { Interactions } from '../data/interactions.ts';
+
+export type { AskedItems, Ranked, TopLists, Wanted } from '../compute/kernels/top-k.ts';
 
 export interface FitContext {
   readonly seed: number;
@@ -38,6 +41,12 @@ export interface FittedRecommender {
    * @param out - `float32 [(to − from) × items]`, row-major, overwritten.
    */
   score(histories: Histories, from: number, to: number, out: Float32Array): Promise<void>;
+  /**
+   * The best of rows [from, to), chosen on the kernel threads while their scores are in the cache: the lists that
+   * sorting what `score` gives would make, to the bit. Absent where a model gains nothing by it.
+   * @param wanted - `asked` has the rows of `histories`; the scores of rows [from, to) alone come back.
+   */
+  rank?(histories: Histories, from: number, to: number, wanted: Wanted): Promise<Ranked>;
   /** Everything `load` needs: the same fit gives the same bytes. */
   state(): ArrayFile;
   /** ONNX bytes with the tensors of `recommenderTensors`, checked against `score` before they are packaged. */

@@ -11,9 +11,10 @@ import type { ParametersOf } from '../contracts/algorithms.ts';
 import { TradewindError } from '../contracts/errors.ts';
 import type { ArrayFile } from '../compute/arrays/safetensors.ts';
 import { KernelThreads } from '../compute/kernels/threads.ts';
+import { rankSparse } from '../compute/kernels/top-k.ts';
 import type { Interactions } from '../data/interactions.ts';
 import { rowChunks } from './chunks.ts';
-import type { FitContext, FittedRecommender, Histories, RecommenderEstimator } from './estimator.ts';
+import type { FitContext, FittedRecommender, Histories, Ranked, RecommenderEstimator, Wanted } from './estimator.ts';
 import { lowerItemKnn } from './lowering/item-knn.ts';
 import { Scorer } from './scorer.ts';
 import { strengthsOf, transpose } from './sparse.ts';
@@ -37,7 +38,7 @@ class FittedItemKnn implements FittedRecommender {
     this.#weighting = weighting;
     this.#scorer = new Scorer(threads, {
       items,
-      kernels: ['scoring'],
+      kernels: ['scoring', 'top-k'],
       load: async (kernels) => ({
         indptr: kernels.put(neighbours.indptr),
         indices: kernels.put(neighbours.indices),
@@ -56,11 +57,17 @@ class FittedItemKnn implements FittedRecommender {
           scores,
         ]);
       },
+      rank: async (kernels, table, { rows, indptr, indices, weights }, wanted) =>
+        rankSparse(kernels, { rows, items, history: { indptr, indices } }, weights, table, wanted),
     });
   }
 
   async score(histories: Histories, from: number, to: number, out: Float32Array): Promise<void> {
     await this.#scorer.score(histories, from, to, out);
+  }
+
+  async rank(histories: Histories, from: number, to: number, wanted: Wanted): Promise<Ranked> {
+    return await this.#scorer.rank(histories, from, to, wanted);
   }
 
   state(): ArrayFile {

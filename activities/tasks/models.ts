@@ -57,7 +57,7 @@ async function fit(
 }
 
 export async function judge(
-  model: Pick<FittedRecommender, 'score' | 'items'>,
+  model: Pick<FittedRecommender, 'score' | 'items' | 'rank'>,
   train: Interactions,
   input: JudgeInput,
   progress?: (fraction: number) => void,

@@ -1,7 +1,9 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { evaluationSchema } from '../../contracts/artifacts.ts';
 import { evaluateRecommender, objectiveValue, type JudgedPeriod } from '../../evaluation/evaluate.ts';
 import type { Histories } from '../../models/estimator.ts';
+import { estimatorOf } from '../../models/registry.ts';
+import { shop } from '../models/fixtures.ts';
 
 function csr(rows: number[][]): Histories {
   const indptr = Int32Array.from([0, ...rows.map((_, i) => rows.slice(0, i + 1).flat().length)]);
@@ -159,5 +161,39 @@ describe('evaluateRecommender', () => {
       progress: (fraction) => fractions.push(fraction),
     });
     expect(fractions.at(-1)).toBe(1);
+  });
+
+  it.each(['als', 'item-knn'] as const)(
+    'judges the lists that %s makes itself as it judges its scores',
+    async (name) => {
+      const train = shop(1, 80, 60);
+      const model = await estimatorOf(name).fit(train, {}, { seed: 1, threads: 2 });
+      onTestFinished(() => model.close());
+      const later = shop(2, 80, 60);
+      const judged = {
+        ...later,
+        rows: Int32Array.from(later.indptr.keys()).slice(0, 80),
+        coldUsers: 0,
+        coldItemEvents: 0,
+      };
+      const scoring = { items: model.items, score: model.score.bind(model) };
+      for (const k of [1, 5, 100]) {
+        const own = await evaluateRecommender(model, train, judged, { ...options, k });
+        expect(own).toEqual(await evaluateRecommender(scoring, train, judged, { ...options, k }));
+      }
+    },
+  );
+
+  it('refuses the lists of a model with a score that is not finite, and says which', async () => {
+    const scoring = fixed([1, 2, 3, Number.NaN, 0]);
+    const lists = { width: 1, items: new Int32Array(2), scores: new Float32Array(2), lengths: new Int32Array(2), ties: new Int32Array(2) }; // prettier-ignore
+    const rank = async () => ({
+      all: lists,
+      fresh: lists,
+      finite: Int32Array.of(1, 0),
+      askedScores: new Float32Array(5),
+    });
+    const broken = evaluateRecommender({ ...scoring, rank }, train, heldOut, options);
+    await expect(broken).rejects.toMatchObject({ code: 'TRAINING_DIVERGED', complaint: { value: 'NaN' } });
   });
 });

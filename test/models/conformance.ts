@@ -2,13 +2,14 @@
 import type { Worker } from 'node:worker_threads';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { decodeArrays, encodeArrays } from '../../compute/arrays/safetensors.ts';
+import { topOf } from '../../compute/kernels/scalar/top-k.ts';
 import { algorithms, type AlgorithmName } from '../../contracts/algorithms.ts';
 import type { Parameter, ParameterTable, ParameterValues } from '../../contracts/parameters.ts';
 import { Random } from '../../contracts/random.ts';
 import type { Interactions } from '../../data/interactions.ts';
 import type { FitContext, FittedRecommender } from '../../models/estimator.ts';
 import { estimatorOf } from '../../models/registry.ts';
-import { interactionsOf, noHistory, scoresOf, shop } from './fixtures.ts';
+import { interactionsOf, listOf, noHistory, scoresOf, shop } from './fixtures.ts';
 import { ask, withGraph } from './lowering/asking.ts';
 
 export interface Subject {
@@ -58,6 +59,30 @@ export function describeRecommender(name: string, { algorithm, parameters }: Sub
       ]);
       expect(Float32Array.of(...head, ...tail)).toEqual(whole);
       expect(await scoresOf(model, others, 5, 5)).toHaveLength(0);
+    });
+
+    it('ranks, where it does so itself, as sorting its scores would, on any number of threads', async () => {
+      const k = 17;
+      const asked = shop(9, 61, 220);
+      for (const threads of [1, 2]) {
+        const model = await fit(train, { threads });
+        const [from, to] = [3, 61];
+        const ranked = await model.rank?.(others, from, to, { k, all: true, fresh: true, checked: true, asked });
+        if (!ranked) return;
+        const scores = await scoresOf(model, others, from, to);
+        const at = asked.indptr[from];
+        for (let row = 0; row < to - from; row++) {
+          const own = scores.slice(row * 220, (row + 1) * 220);
+          const [begin, end] = [asked.indptr[from + row], asked.indptr[from + row + 1]];
+          const expected = Float32Array.from(asked.indices.subarray(begin, end), (item) => own[item]);
+          expect(ranked.askedScores!.slice(begin - at, end - at)).toEqual(expected);
+          expect(listOf(ranked.all!, row)).toEqual(topOf(own, k));
+          const [first, last] = [others.indptr[from + row], others.indptr[from + row + 1]];
+          for (const item of others.indices.subarray(first, last)) own[item] = -Infinity;
+          expect(listOf(ranked.fresh!, row)).toEqual(topOf(own, k));
+        }
+        expect(ranked.finite!.every((finite) => finite === 1)).toBe(true);
+      }
     });
 
     it('scores every item with a finite number, for an empty history too', async () => {

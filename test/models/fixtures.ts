@@ -1,6 +1,7 @@
 import { Random } from '../../contracts/random.ts';
 import type { Interactions } from '../../data/interactions.ts';
-import type { FittedRecommender, Histories } from '../../models/estimator.ts';
+import type { TopList } from '../../compute/kernels/scalar/top-k.ts';
+import type { FittedRecommender, Histories, TopLists } from '../../models/estimator.ts';
 
 /** Interactions of rows of `[item, count]`. */
 export function interactionsOf(rows: readonly (readonly [number, number][])[], items: number): Interactions {
@@ -51,6 +52,12 @@ export async function scoresOf(model: FittedRecommender, histories: Histories, f
   const out = new Float32Array((end - start) * model.items).fill(Number.NaN);
   await model.score(histories, start, end, out);
   return out;
+}
+
+/** One row of lists. */
+export function listOf({ width, items, scores, lengths, ties }: TopLists, row: number): TopList {
+  const span = [row * width, row * width + lengths[row]] as const;
+  return { items: [...items.subarray(...span)], scores: [...scores.subarray(...span)], ties: ties[row] };
 }
 
 /** Items by descending score, ties to the lower index, without the row's own. */
