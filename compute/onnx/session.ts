@@ -7,14 +7,15 @@
 import { existsSync } from 'node:fs';
 import * as ort from 'onnxruntime-node';
 import { TradewindError } from '../../contracts/errors.ts';
-import { Graph } from '../graph/graph.ts';
+import type { Execution, Provider } from '../../contracts/execution.ts';
 import { threadsWithinGrant } from '../pool/grant.ts';
 import type { DataType } from './datatypes.ts';
-import { encodeModel, type TensorSignature } from './model.ts';
+import { providerEnvironment, startedFor } from './gpu-libraries.ts';
+import type { TensorSignature } from './model.ts';
+import { nativeProvider } from './native-provider.ts';
+import { probeProvider, refusal } from './probe.ts';
 
-/** onnxruntime's names of what can run a graph. Nodes that the asked one cannot run, it gives to `cpu`. */
-export const providers = ['cpu', 'cuda', 'tensorrt', 'coreml', 'dml'] as const;
-export type Provider = (typeof providers)[number];
+export type { Execution, Provider } from '../../contracts/execution.ts';
 
 export interface TensorValue {
   readonly datatype: DataType;
@@ -35,13 +36,12 @@ export type TensorArray =
   | BigUint64Array
   | readonly string[];
 
-export interface SessionOptions {
+export interface SessionOptions extends Partial<Execution> {
   /**
    * Threads that one `run` may use, the calling one among them; the others are kept by the session between runs. A task
    * of the compute pool gets no more than it was granted.
    */
   threads?: number;
-  provider?: Provider;
   /**
    * Lets threads wait for their next share of a run by spinning: for those who own their cores and make many short
    * steps. False by default.
@@ -73,11 +73,11 @@ ort.env.logLevel = 'fatal';
 
 /**
  * @param model - path of an ONNX file, or its bytes. Loading blocks the thread.
- * @throws TradewindError `COMPUTE_REFUSED` when the provider is not at hand, `ARTIFACT_MISSING` when there is no such
- * file, `ARTIFACT_CORRUPT` when onnxruntime cannot load it.
+ * @throws TradewindError `COMPUTE_REFUSED` when the provider or the GPU is not at hand, `ARTIFACT_MISSING` when there
+ * is no such file, `ARTIFACT_CORRUPT` when onnxruntime cannot load it.
  */
 export async function openSession(model: string | Uint8Array, options: SessionOptions = {}): Promise<Session> {
-  const { threads = 1, provider = 'cpu', spinning = false } = options;
+  const { threads = 1, provider = 'cpu', gpu, spinning = false } = options;
   const subject = typeof model === 'string' ? model : 'The ONNX model';
   if (typeof model === 'string' && !existsSync(model)) {
     throw new TradewindError('ARTIFACT_MISSING', {
@@ -87,9 +87,8 @@ export async function openSession(model: string | Uint8Array, options: SessionOp
       remedy: 'Fetch the artifact again.',
     });
   }
-  if (provider !== 'cpu') await requireProvider(provider);
   const settings: ort.InferenceSession.SessionOptions = {
-    executionProviders: [provider],
+    executionProviders: [nativeProvider({ provider, gpu })],
     intraOpNumThreads: threadsWithinGrant(threads),
     interOpNumThreads: 1,
     executionMode: 'sequential',
@@ -106,6 +105,8 @@ export async function openSession(model: string | Uint8Array, options: SessionOp
         : await ort.InferenceSession.create(model, settings);
     return sessionOf(native, provider);
   } catch (cause) {
+    // Only now, as asking takes a process and seconds.
+    if (provider !== 'cpu') await requireProvider({ provider, gpu });
     throw new TradewindError(
       'ARTIFACT_CORRUPT',
       {
@@ -119,47 +120,19 @@ export async function openSession(model: string | Uint8Array, options: SessionOp
   }
 }
 
-/** The execution providers that can run a graph in this process: each one is tried, not just looked up. */
-export async function availableProviders(): Promise<Provider[]> {
-  const found: Provider[] = [];
-  for (const provider of providers) if ((await attempt(provider)) === undefined) found.push(provider);
-  return found;
-}
-
-async function requireProvider(provider: Provider): Promise<void> {
-  const cause = await attempt(provider);
-  if (cause === undefined) return;
-  throw new TradewindError(
-    'COMPUTE_REFUSED',
-    {
-      subject: `The execution provider "${provider}"`,
-      rule: 'be at hand',
-      value: firstLine(cause),
-      remedy:
-        provider === 'cuda' || provider === 'tensorrt'
-          ? 'Use "cpu", or, with an NVIDIA GPU and CUDA 12, run `npm rebuild onnxruntime-node --onnxruntime-node-install=cuda12`.'
-          : 'Use "cpu".',
-    },
-    { cause },
-  );
-}
-
-/** Runs the smallest graph on a provider. Resolves to what went wrong, or to nothing. */
-async function attempt(provider: Provider): Promise<unknown> {
-  // Asked for an unknown one, onnxruntime's own message would be about its registry.
-  if (!ort.listSupportedBackends().some((backend) => backend.name === provider)) {
-    return new Error(`not a part of onnxruntime-node on ${process.platform} ${process.arch}`);
-  }
-  const graph = new Graph();
-  graph.output('y', graph.add(graph.input('x', 'float32', [1]), 1));
-  try {
-    const native = await ort.InferenceSession.create(encodeModel(graph.toModel()), { executionProviders: [provider] });
-    await native.run({ x: new ort.Tensor('float32', Float32Array.of(1), [1]) });
-    await native.release();
-    return undefined;
-  } catch (error) {
-    return error;
-  }
+/** @throws TradewindError `COMPUTE_REFUSED` when it is the provider that a session failed for */
+async function requireProvider(execution: Execution): Promise<void> {
+  const { provider } = execution;
+  const report = await probeProvider(execution);
+  if (!report.usable) throw refusal(report);
+  if (startedFor(provider)) return;
+  const { LD_LIBRARY_PATH: path = '' } = providerEnvironment(provider);
+  throw refusal({
+    provider,
+    usable: false,
+    reason: 'a process that was started without the folder of its libraries',
+    remedy: `Start it with LD_LIBRARY_PATH=${path}, as workers start their compute processes`,
+  });
 }
 
 function sessionOf(native: ort.InferenceSession, provider: Provider): Session {

@@ -5,7 +5,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Graph } from '../../../compute/graph/graph.ts';
 import { encodeModel } from '../../../compute/onnx/model.ts';
 import { plain } from '../graph/running.ts';
-import { availableProviders, openSession, type Session, type TensorValue } from '../../../compute/onnx/session.ts';
+import { probeProvider } from '../../../compute/onnx/probe.ts';
+import { openSession, type Session, type TensorValue } from '../../../compute/onnx/session.ts';
+import { providers } from '../../../contracts/execution.ts';
 
 function affine(): Uint8Array {
   const g = new Graph();
@@ -81,19 +83,21 @@ describe('a session', () => {
 });
 
 describe('execution providers', () => {
-  it('at hand can run a graph; the others are refused with what was found', async () => {
-    const found = await availableProviders();
-    expect(found).toContain('cpu');
-    for (const provider of ['cuda', 'coreml', 'dml'] as const) {
-      if (found.includes(provider)) {
+  it.each(providers)(
+    '%s runs a graph where it is at hand, and is refused with what was found where not',
+    async (provider) => {
+      const { usable, reason } = await probeProvider({ provider });
+      if (usable) {
         const accelerated = await openSession(path, { provider });
+        expect(accelerated.provider).toBe(provider);
         expect(plain((await accelerated.run({ x, scale }))['y'])).toEqual([11, 21, 31, 41]);
         await accelerated.close();
       } else {
         const refused = openSession(path, { provider });
         await expect(refused).rejects.toMatchObject({ code: 'COMPUTE_REFUSED' });
-        await expect(refused).rejects.toThrow(`The execution provider "${provider}" must be at hand.`);
+        await expect(refused).rejects.toThrow(`The execution provider "${provider}" must be at hand. Got ${reason}. `);
+        await expect(refused).rejects.toThrow(/[uU]se "cpu"\.$/);
       }
-    }
-  });
+    },
+  );
 });

@@ -1,0 +1,40 @@
+/** A provider as onnxruntime-node is asked for it, and the smallest proof that it runs a graph. */
+import * as ort from 'onnxruntime-node';
+import { numberedGpus, type Execution, type Provider } from '../../contracts/execution.ts';
+import { Graph } from '../graph/graph.ts';
+import { encodeModel } from './model.ts';
+
+export function nativeProvider({ provider, gpu = 0 }: Execution): ort.InferenceSession.ExecutionProviderConfig {
+  return numberedGpus.includes(provider) ? { name: provider, deviceId: gpu } : provider;
+}
+
+/** What onnxruntime-node of this platform can be asked for; whether it can do it is another question. */
+export function listedProviders(): string[] {
+  return ort.listSupportedBackends().map(({ name }) => name);
+}
+
+/** Of the others not every operation of the proof is known to be theirs. */
+const strict: readonly Provider[] = ['cuda', 'tensorrt', 'webgpu'];
+
+/**
+ * Runs a small graph on a provider.
+ * @throws whatever onnxruntime throws where that does not work
+ */
+export async function proveProvider(execution: Execution): Promise<void> {
+  const graph = new Graph();
+  const x = graph.input('x', 'float32', [2, 2]);
+  graph.output('y', graph.add(graph.matmul(x, x), 1));
+  const native = await ort.InferenceSession.create(encodeModel(graph.toModel()), {
+    executionProviders: [nativeProvider(execution)],
+    // Else a provider that takes no node at all would pass.
+    ...(strict.includes(execution.provider) && { extra: { session: { disable_cpu_ep_fallback: '1' } } }),
+  });
+  try {
+    const { y } = await native.run({ x: new ort.Tensor('float32', Float32Array.of(1, 2, 3, 4), [2, 2]) });
+    // [1 2; 3 4]² + 1: sums of small integers, exact in any precision that a GPU may choose.
+    const values = [...(y.data as Float32Array)];
+    if (values.join() !== '8,11,16,23') throw new Error(`it computes wrongly: ${values.join(', ')}`);
+  } finally {
+    await native.release();
+  }
+}
