@@ -8,11 +8,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { KernelThreads } from '../../../compute/kernels/threads.ts';
+import { rankDense, type TopLists, type Wanted } from '../../../compute/kernels/top-k.ts';
 import type { ParametersOf } from '../../../contracts/algorithms.ts';
 import type { Interactions } from '../../../data/interactions.ts';
-import { TopRanking } from '../../../evaluation/ranking.ts';
 import { als } from '../../../models/als.ts';
-import { rowChunks } from '../../../models/chunks.ts';
 import type { FitContext, FittedRecommender } from '../../../models/estimator.ts';
 import { itemKnn } from '../../../models/item-knn.ts';
 import type { Agreement, Group, Match, Sample, Work } from '../../measure.ts';
@@ -210,28 +209,18 @@ const top: Work<RecommenderContext> = {
     const { train } = context;
     const { model, users, items } = await someFactors(train);
     await model.close();
-    const kernels = new KernelThreads(threads, ['scoring']);
-    const [X, Y] = [kernels.put(users), kernels.put(items)];
-    const catalogue = train.items.length;
-    return listMatch(context, { users, items, foldIn: false }, blockOf(catalogue), {
-      async score(from, to, into) {
-        const mark = kernels.mark();
-        const scores = kernels.alloc((to - from) * catalogue * 4);
-        const [userChunks, itemChunks] = [rowChunks(to - from, 32), rowChunks(catalogue, 2048)];
-        await kernels.parallelFor('scoring', 'dense', userChunks.count * itemChunks.count, (chunk) => [
-          X + from * factors * 4,
-          Y,
-          factors,
-          catalogue,
-          ...userChunks.range(Math.floor(chunk / itemChunks.count)),
-          ...itemChunks.range(chunk % itemChunks.count),
-          scores,
-        ]);
-        into(kernels.view('f32', scores, (to - from) * catalogue));
-        kernels.release(mark);
+    const kernels = new KernelThreads(threads, ['top-k']);
+    const [indptr, indices] = [train.indptr, train.indices].map((array) => kernels.put(array));
+    const piece = { rows: train.users.length, items: train.items.length, history: { indptr, indices } };
+    const sides = { users: kernels.put(users), items: kernels.put(items), width: factors };
+    return listMatch(
+      context,
+      { users, items, foldIn: false },
+      {
+        rank: async () => (await rankDense(kernels, piece, sides, wanted)).fresh!,
+        close: () => kernels.close(),
       },
-      close: () => kernels.close(),
-    });
+    );
   },
 };
 
@@ -246,45 +235,31 @@ const topFoldIn: Work<RecommenderContext> = {
     const { train } = context;
     const { model, users } = await someFactors(train);
     const items = model.state().arrays['item_factors'].data as Float32Array;
-    const block = new Float32Array(Math.min(blockOf(model.items), train.users.length) * model.items);
-    return listMatch(context, { users, items, foldIn: true }, blockOf(model.items), {
-      async score(from, to, into) {
-        const scores = block.subarray(0, (to - from) * model.items);
-        await model.score(train, from, to, scores);
-        into(scores);
+    return listMatch(
+      context,
+      { users, items, foldIn: true },
+      {
+        rank: async () => (await model.rank!(train, 0, train.users.length, wanted)).fresh!,
+        close: () => model.close(),
       },
-      close: () => model.close(),
-    });
+    );
   },
 };
 
-/** Users whose scores fit 16 MiB, as in `evaluation/`. */
-const blockOf = (items: number) => Math.max(1, Math.floor((4 * 1024 * 1024) / items));
+const wanted: Wanted = { k: listLength, all: false, fresh: true, checked: false };
 
-interface ListScorer {
-  /** Hands the scores of users [from, to) to `into`, which overwrites them. */
-  score(from: number, to: number, into: (scores: Float32Array) => void): Promise<void>;
+interface Ranker {
+  /** Lists of all users, without what they have. */
+  rank(): Promise<TopLists>;
   close(): Promise<void>;
 }
 
 async function listMatch(
-  { train, folder, peer }: RecommenderContext,
+  { folder, peer }: RecommenderContext,
   { users, items, foldIn }: { users: Float32Array; items: Float32Array; foldIn: boolean },
-  block: number,
-  scorer: ListScorer,
+  ranker: Ranker,
 ): Promise<Match> {
-  const [userCount, catalogue] = [train.users.length, train.items.length];
-  const lists = new Int32Array(userCount * listLength).fill(-1);
-  const ranking = new TopRanking(listLength);
-  const nothing = new Int32Array();
-  const rank = (from: number, to: number) => (scores: Float32Array) => {
-    for (let user = from; user < to; user++) {
-      const row = scores.subarray((user - from) * catalogue, (user - from + 1) * catalogue);
-      for (let k = train.indptr[user]; k < train.indptr[user + 1]; k++) row[train.indices[k]] = -Infinity;
-      ranking.rank(row, nothing, 0);
-      lists.set(ranking.items.subarray(0, ranking.length), user * listLength);
-    }
-  };
+  let lists: TopLists | undefined;
   let given: Promise<PeerProcess> | undefined;
   const give = async () => {
     const implicit = await peer();
@@ -296,33 +271,27 @@ async function listMatch(
   return {
     async ours() {
       const start = clock();
-      for (let from = 0; from < userCount; from += block) {
-        const to = Math.min(from + block, userCount);
-        await scorer.score(from, to, rank(from, to));
-      }
+      lists = await ranker.rank();
       return since(start);
     },
     peer: async () => (await (given ??= give())).call<Sample>('top', { N: listLength, fold_in: foldIn }),
     async compare(): Promise<Agreement> {
       const theirs = new Int32Array((await readFloats(join(folder, 'top'))).buffer);
-      const share = overlap(lists, theirs);
+      const share = overlap(lists!, theirs);
       return { agree: share >= leastOverlap, said: `${(100 * share).toFixed(3)} % of the items in both lists` };
     },
-    close: () => scorer.close(),
+    close: () => ranker.close(),
   };
 }
 
 /** Share of our entries that are in the other's list of the same user. */
-function overlap(ours: Int32Array, theirs: Int32Array): number {
+function overlap({ width, items, lengths }: TopLists, theirs: Int32Array): number {
   let common = 0;
   let all = 0;
-  for (let start = 0; start < ours.length; start += listLength) {
-    const other = new Set(theirs.subarray(start, start + listLength));
-    for (const item of ours.subarray(start, start + listLength)) {
-      if (item < 0) continue;
-      all++;
-      if (other.has(item)) common++;
-    }
+  for (const [user, length] of lengths.entries()) {
+    const other = new Set(theirs.subarray(user * listLength, (user + 1) * listLength));
+    for (const item of items.subarray(user * width, user * width + length)) if (other.has(item)) common++;
+    all += length;
   }
   return common / all;
 }
