@@ -84,7 +84,10 @@ export class Graph extends Program {
   }
   softmax = <D extends FloatType>(x: Tensor<D>, axis = -1): Tensor<D> => this.#one('Softmax', [x], { axis });
   logSoftmax = <D extends FloatType>(x: Tensor<D>, axis = -1): Tensor<D> => this.#one('LogSoftmax', [x], { axis });
-  cumulativeSum = <D extends NumberType>(x: Tensor<D>, axis: number): Tensor<D> => this.#one('CumSum', [x], { axis });
+  /** `yᵢ = x₀ + … + xᵢ` along an axis; from its end where `reverse` says so. */
+  cumulativeSum<D extends NumberType>(x: Tensor<D>, axis: number, { reverse = false } = {}): Tensor<D> {
+    return this.#one('CumSum', [x], { axis, reverse });
+  }
 
   // ---- reductions; over all axes when none is named -----------------------------------------------------------
   sum = <D extends NumberType>(x: Tensor<D>, axes?: readonly number[], keepDims = false): Tensor<D> =>
@@ -113,6 +116,7 @@ export class Graph extends Program {
   reshape<D extends DataType>(x: Tensor<D>, shape: Shape): Tensor<D> {
     const rest = quotient(product(x.shape), product(shape.filter((dim) => dim !== -1)));
     const target = shape.map((dim) => (dim === -1 ? (rest ?? -1) : dim));
+    if (sameShape(x.shape, target)) return x;
     return this.#one('Reshape', [x, this.#reshaping(x.shape, target)], { shape: target });
   }
   /** Repeats axes of the size 1, and adds axes in front. */
@@ -133,6 +137,15 @@ export class Graph extends Program {
     this.#one('Unsqueeze', [x], { axes: at });
   concat = <D extends DataType>(parts: readonly Tensor<D>[], axis: number): Tensor<D> =>
     this.#one('Concat', parts, { axis });
+  /** Consecutive pieces of an axis. @param sizes - of each; together the axis' size. */
+  split<D extends DataType>(x: Tensor<D>, axis: number, sizes: Shape): Tensor<D>[] {
+    return this.apply('Split', [x, this.shapeTensor(sizes)], { axis, sizes }) as Tensor<D>[];
+  }
+  /** A value around a tensor. @param before - how much to add before each axis. @param after - after each axis. */
+  pad<D extends NumberType>(x: Tensor<D>, before: Shape, after: Shape, value: Operand<D> = 0): Tensor<D> {
+    const around = typeof value === 'number' ? this.literal(x.type, value) : value;
+    return this.#one('Pad', [x, this.shapeTensor([...before, ...after]), around], { before, after });
+  }
   slice = <D extends DataType>(x: Tensor<D>, axis: number, start: number, end: number, step = 1): Tensor<D> =>
     this.#one('Slice', [x], { axis, start, end, step });
   /** `start, start + delta, …` below `limit`. @param size - how many that is, where it is known. */
@@ -159,6 +172,10 @@ export class Graph extends Program {
   ): Tensor<D> {
     return this.#one('ScatterElements', [data, index, updates], { axis, reduction });
   }
+  /**
+   * With a reduction, tuples of indices that repeat are only right in a session of one thread: onnxruntime 1.30 shares
+   * the updates among its threads, and loses some where two of them meet. `scatterElements` adds them one by one.
+   */
   scatterND = <D extends DataType>(
     data: Tensor<D>,
     index: Tensor<'int64'>,

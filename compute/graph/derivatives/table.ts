@@ -1,5 +1,6 @@
 /** The rule of differentiation of every operation, by its ONNX name. */
-import type { OperationName } from '../operations/table.ts';
+import type { AttributesOf, OperationName } from '../operations/table.ts';
+import { control } from './control.ts';
 import type { Derivative } from './definition.ts';
 import { elementwise } from './elementwise.ts';
 import { indexing } from './indexing.ts';
@@ -7,9 +8,17 @@ import { layout } from './layout.ts';
 import { linear } from './linear.ts';
 import { reductions } from './reduction.ts';
 
-export const derivatives = { ...elementwise, ...linear, ...reductions, ...layout, ...indexing } as const;
+/** An operation without a rule, or a rule for other attributes than its operation's, does not compile. */
+export const derivatives: { readonly [N in OperationName]: Derivative<AttributesOf<N>> } = {
+  ...elementwise,
+  ...linear,
+  ...reductions,
+  ...layout,
+  ...indexing,
+  ...control,
+};
 
 /** The row of any name, with its attributes' type left open. */
 export function derivativeOf(name: OperationName): Derivative<unknown> {
-  return (derivatives as Record<string, unknown>)[name] as Derivative<unknown>;
+  return derivatives[name] as Derivative<unknown>;
 }

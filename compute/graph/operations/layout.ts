@@ -3,10 +3,15 @@ import type { DataType } from '../../onnx/datatypes.ts';
 import { broadcastShapes, product, sameShape, sum, type Dim, type Shape } from '../dimensions.ts';
 import { axesOf, axisOf, numbers, operation, refuse, requireSameType, requireType } from './definition.ts';
 
-/** Inputs of the operations that take a shape: int64 `[rank]`, computed by `Program.shapeTensor`. */
-const requireShapeInput = (input: { type: DataType; shape: Shape }, rank: number) => {
-  requireType(input, ['int64'], 'the shape');
-  if (!sameShape(input.shape, [rank])) refuse(`the shape must be a vector of ${rank}`);
+/** Inputs of the operations that take sizes: int64 `[rank]`, computed by `Program.shapeTensor`. */
+const requireShapeInput = (input: { type: DataType; shape: Shape }, rank: number, what = 'the shape') => {
+  requireType(input, ['int64'], what);
+  if (!sameShape(input.shape, [rank])) refuse(`${what} must be a vector of ${rank}`);
+};
+
+const requireSizes = (sizes: Shape, what: string) => {
+  const wrong = sizes.find((dim) => typeof dim === 'number' && !(Number.isInteger(dim) && dim >= 0));
+  if (wrong !== undefined) refuse(`${what} must be integers of at least 0, not ${wrong}`);
 };
 
 export const layout = {
@@ -97,6 +102,35 @@ export const layout = {
       return [{ type, shape: first.map((dim, i) => (i === at ? size : dim)) }];
     },
     onnx: ({ axis }) => ({ attributes: { axis: { int: axis } } }),
+  }),
+  /** Consecutive pieces of an axis; the second input has their sizes. */
+  Split: operation<{ axis: number; sizes: Shape }>({
+    since: 13,
+    arity: 2,
+    infer([input, target], { axis, sizes }) {
+      requireShapeInput(target, sizes.length, 'the sizes');
+      requireSizes(sizes, 'the sizes');
+      const at = axisOf(axis, input.shape.length);
+      const total = sum(...sizes);
+      if (total !== input.shape[at]) refuse(`the sizes must add up to ${input.shape[at]}, not ${total}`);
+      return sizes.map((size) => ({ type: input.type, shape: input.shape.with(at, size) }));
+    },
+    onnx: ({ axis }) => ({ attributes: { axis: { int: axis } } }),
+  }),
+  /** A value around the input; the second input has what is added before each axis, then what is added after each. */
+  Pad: operation<{ before: Shape; after: Shape }>({
+    since: 13,
+    arity: 3,
+    infer([input, target, value], { before, after }) {
+      const type = requireSameType([input, value]);
+      requireType(input, numbers);
+      const rank = input.shape.length;
+      if (before.length !== rank || after.length !== rank) refuse(`the padding must name all ${rank} axes`);
+      requireShapeInput(target, 2 * rank, 'the padding');
+      requireSizes([...before, ...after], 'the padding');
+      if (value.shape.length > 0) refuse('the value must be a scalar');
+      return [{ type, shape: input.shape.map((dim, i) => sum(before[i], dim, after[i])) }];
+    },
   }),
   /** Elements [start, end) of an axis whose size is a number; negative bounds count from its end. */
   Slice: operation<{ axis: number; start: number; end: number; step: number }>({

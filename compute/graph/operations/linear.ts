@@ -60,7 +60,8 @@ export const linear = {
   }),
   Softmax: alongAxis(13),
   LogSoftmax: alongAxis(13),
-  CumSum: operation<{ axis: number }>({
+  /** `yᵢ = x₀ + … + xᵢ`; from the axis' end where it is reversed. */
+  CumSum: operation<{ axis: number; reverse: boolean }>({
     since: 14,
     arity: 1,
     infer([input], { axis }) {
@@ -68,6 +69,6 @@ export const linear = {
       axisOf(axis, input.shape.length);
       return [input];
     },
-    onnx: ({ axis }) => ({ settings: [axis] }),
+    onnx: ({ axis, reverse }) => ({ attributes: { reverse: { int: Number(reverse) } }, settings: [axis] }),
   }),
 };

@@ -1,4 +1,5 @@
 /** One small program for every operation, with what it must give. */
+import { sum } from '../../../compute/graph/dimensions.ts';
 import type { OperationName } from '../../../compute/graph/operations/table.ts';
 import type { Tensor } from '../../../compute/graph/program.ts';
 import type { FedGraph } from './running.ts';
@@ -177,7 +178,14 @@ export const cases: Record<OperationName, Case> = {
     build: (g) => g.logSoftmax(x23(g)),
     expected: [...softmax(a.slice(0, 3)), ...softmax(a.slice(3))].map(Math.log),
   },
-  CumSum: { build: (g) => g.cumulativeSum(g.feed('float32', [1, 2, 3, 4], [2, 2]), 1), expected: [1, 3, 3, 7] },
+  CumSum: {
+    build: (g) => {
+      const x = g.feed('float32', [1, 2, 3, 4, 5, 6], ['n', 3], [2, 3]);
+      return g.concat([g.cumulativeSum(x, 1), g.cumulativeSum(x, -1, { reverse: true })], 1);
+    },
+    expected: [1, 3, 6, 6, 5, 3, 4, 9, 15, 15, 11, 6],
+    shape: [2, 6],
+  },
   ReduceSum: reduction((g, x) => g.sum(x, [1]), total),
   ReduceMean: reduction(
     (g, x) => g.mean(x, [1]),
@@ -222,6 +230,20 @@ export const cases: Record<OperationName, Case> = {
     shape: [2, 4],
   },
   Slice: { build: (g) => g.slice(g.feed('float32', [0, 1, 2, 3, 4, 5]), 0, 1, -1, 2), expected: [1, 3], shape: [2] },
+  // The pieces, in another order.
+  Split: {
+    build: (g) => {
+      const [head, one, tail] = g.split(g.concat([x23(g), y23(g)], 0), -2, [1, 'n', sum('n', -1)]);
+      return g.concat([tail, head, one], 0);
+    },
+    expected: [1.5, -3, 4, -2.5, -1, 0.5, 2, 3, 0.25, 2, -1, 0.5],
+    shape: [4, 3],
+  },
+  Pad: {
+    build: (g) => g.pad(x23(g), [0, 1], ['n', 0], 9),
+    expected: [9, -2.5, -1, 0.5, 9, 2, 3, 0.25, 9, 9, 9, 9, 9, 9, 9, 9],
+    shape: [4, 4],
+  },
   Range: { build: (g) => g.range('int64', 2, g.feed('int64', [11], []), 3), expected: [2, 5, 8] },
   Gather: {
     build: (g) => g.gather(g.feed('float32', a, [3, 2]), g.feed('int32', [2, 0, 2])),
