@@ -55,11 +55,12 @@ interface Run {
 }
 
 /**
- * The limit of a process's JavaScript heap, in MiB: all that its tasks may have. With V8's own limit, some 4 GiB on
- * large machines, a task could die of a full heap within its budget, or, when the budget is less, run into it by garbage
- * alone: V8 collects the harder the nearer its limit is.
+ * The limit of a process's JavaScript heap, in MiB: three quarters of what its tasks may have. V8 collects the harder the
+ * nearer it is to its limit, so that garbage alone does not bring a task to its budget; the rest is for the process
+ * itself and for what lies outside of the heap, as arrays and sessions do. V8's own limit, some 4 GiB on large machines,
+ * would be too high for small budgets, and for large ones low enough to die of a full heap within them.
  */
-export const heapOf = ({ memoryBytes }: GrantedTask): number => Math.max(1, Math.ceil(memoryBytes / 2 ** 20));
+export const heapOf = ({ memoryBytes }: GrantedTask): number => Math.max(1, Math.floor((0.75 * memoryBytes) / 2 ** 20));
 
 /** The process ended before it took the task, so that the task may go to another one. */
 export class NotAccepted extends Error {}

@@ -36,7 +36,7 @@ export function died(label: string | undefined, value: string): TradewindError {
   });
 }
 
-/** @param used - bytes above the budget, or `heap` where JavaScript values alone wanted more than it. */
+/** @param used - bytes above the budget, or `heap` where JavaScript values alone wanted more than their three quarters. */
 export function exceeded(label: string, budgetBytes: number, used: number | 'heap'): TradewindError {
   // To the MiB, as a figure just above the budget would else read like the budget.
   const found = used === 'heap' ? 'a full JavaScript heap' : `${Math.ceil(used / 2 ** 20)} MiB`;

@@ -61,7 +61,7 @@ export interface ComputePool {
   /**
    * @throws TradewindError whatever the task threw; `COMPUTE_PROCESS_DIED` (retryable) when its process ended with
    * signal or code; `COMPUTE_MEMORY_EXCEEDED` when it was ended above its memory budget or its JavaScript heap, which
-   * may take all of the budget, was full. The pool replaces the process.
+   * may take three quarters of it, was full. The pool replaces the process.
    */
   run<I, O>(task: ComputeTask<I>, options: RunOptions): Promise<O>;
   /** Process ids of the compute processes alive, for tests that kill them and for `tradewind doctor`. */

@@ -1,68 +1,15 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createComputePool, type ComputeLogEntry, type ComputePool } from '../../../compute/pool/pool.ts';
+import { describe, expect, it } from 'vitest';
 import { TradewindError } from '../../../contracts/errors.ts';
-import type * as tasks from './tasks.ts';
+import { alive, errorOf, run, until, usePool } from './running.ts';
 
-let workDir: string;
-let pool: ComputePool | undefined;
-let entries: ComputeLogEntry[];
-
-beforeEach(async () => {
-  workDir = await mkdtemp(join(tmpdir(), 'compute-pool-'));
-  entries = [];
-});
-afterEach(async () => {
-  await pool?.close();
-  pool = undefined;
-  await rm(workDir, { recursive: true });
-});
-
-function open(cores: number): ComputePool {
-  pool = createComputePool({ cores, log: (entry) => entries.push(entry) });
-  return pool;
-}
-
-type Name = keyof typeof tasks;
-type Output<N extends Name> = Awaited<ReturnType<(typeof tasks)[N]>>;
-
-function run<N extends Name>(
-  name: N,
-  input: Parameters<(typeof tasks)[N]>[0],
-  options: Partial<Parameters<ComputePool['run']>[1]> & { threads?: number; label?: string } = {},
-): Promise<Output<N>> {
-  const { threads = 1, label = name, ...rest } = options;
-  const module = new URL('./tasks.ts', import.meta.url).href;
-  return pool!.run<unknown, Output<N>>({ module, name, input, threads, label }, { workDir, ...rest });
-}
-
-const errorOf = (promise: Promise<unknown>) =>
-  promise.then(
-    () => expect.unreachable('it should have failed'),
-    (error: unknown) => error as Error,
-  );
-
-function alive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-  } catch {
-    return false;
-  }
-  // An orphan that has ended stays as a zombie where the first process of the container collects none.
-  const stat = `/proc/${pid}/stat`;
-  return !existsSync(stat) || !/^\d+ \(.*\) [ZX]/s.test(readFileSync(stat, 'latin1'));
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await sleep(5);
-}
+const here = usePool();
+const { open } = here;
 
 describe('processes', () => {
   it('runs tasks one after another in the same warm process', async () => {
@@ -71,7 +18,7 @@ describe('processes', () => {
     const second = await run('identify', null);
     expect(second.pid).toBe(first.pid);
     expect(first.pid).not.toBe(process.pid);
-    expect(pool!.pids).toEqual([first.pid]);
+    expect(here.pool.pids).toEqual([first.pid]);
   });
 
   it('holds no secret of the parent in its environment', async () => {
@@ -91,22 +38,23 @@ describe('processes', () => {
   it('forwards what a task writes to the log, with the label and the stream', async () => {
     open(1);
     await run('talk', null, { label: 'als trial 7' });
-    await until(() => entries.filter((entry) => entry.event === 'output').length === 2);
-    const lines = entries
+    await until(() => here.entries.filter((entry) => entry.event === 'output').length === 2);
+    const lines = here.entries
       .filter((entry) => entry.event === 'output')
       .map(({ label, stream, text }) => ({ label, stream, text }));
     expect(lines).toContainEqual({ label: 'als trial 7', stream: 'stdout', text: 'to standard output' });
     expect(lines).toContainEqual({ label: 'als trial 7', stream: 'stderr', text: 'to standard error' });
   });
 
-  it('writes nothing of its own to the log but a beginning', async () => {
+  it('writes nothing of its own to the log but a beginning and what each task took', async () => {
     open(1);
     await run('identify', null);
-    expect(entries.map((entry) => entry.event)).toEqual(['started']);
+    await run('identify', null);
+    expect(here.entries.map((entry) => entry.event)).toEqual(['started', 'task', 'task']);
   });
 
   it('end when their parent is killed, those held in native code too', async () => {
-    const parent = spawn(process.execPath, [fileURLToPath(new URL('./parent.ts', import.meta.url)), workDir], {
+    const parent = spawn(process.execPath, [fileURLToPath(new URL('./parent.ts', import.meta.url)), here.workDir], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     let pids: number[];
@@ -124,11 +72,11 @@ describe('processes', () => {
     open(1);
     const running = errorOf(run('spin', null));
     const queued = errorOf(run('identify', null));
-    await until(() => existsSync(join(workDir, 'spinning')));
-    const pids = pool!.pids;
-    await pool!.close();
+    await until(() => existsSync(join(here.workDir, 'spinning')));
+    const pids = here.pool.pids;
+    await here.pool.close();
     expect(pids.map(alive)).toEqual([false]);
-    expect(pool!.pids).toEqual([]);
+    expect(here.pool.pids).toEqual([]);
     for (const error of [await running, await queued, await errorOf(run('identify', null))]) {
       expect(error).toMatchObject({ code: 'COMPUTE_PROCESS_DIED' });
       expect(error.message).toContain('closed');
@@ -139,8 +87,8 @@ describe('processes', () => {
 describe('the thread budget', () => {
   it('lets tasks that fit run at the same time', async () => {
     open(2);
-    const a = run('meet', { folder: workDir, me: 'a', other: 'b' });
-    const b = run('meet', { folder: workDir, me: 'b', other: 'a' });
+    const a = run('meet', { folder: here.workDir, me: 'a', other: 'b' });
+    const b = run('meet', { folder: here.workDir, me: 'b', other: 'a' });
     expect(await Promise.all([a, b])).toEqual(['a', 'b']);
   });
 
@@ -183,8 +131,8 @@ describe('cancelling', () => {
     open(1);
     const controller = new AbortController();
     const failed = errorOf(run('spin', null, { signal: controller.signal }));
-    await until(() => existsSync(join(workDir, 'spinning')));
-    const [pid] = pool!.pids;
+    await until(() => existsSync(join(here.workDir, 'spinning')));
+    const [pid] = here.pool.pids;
     const reason = new Error('no longer wanted');
     controller.abort(reason);
     expect(await failed).toBe(reason);
@@ -198,13 +146,13 @@ describe('cancelling', () => {
     const release = new AbortController();
     const holder = errorOf(run('spin', null, { signal: release.signal }));
     const wide = errorOf(
-      run('meet', { folder: workDir, me: 'wide', other: 'none' }, { threads: 2, signal: controller.signal }),
+      run('meet', { folder: here.workDir, me: 'wide', other: 'none' }, { threads: 2, signal: controller.signal }),
     );
     const narrow = run('identify', null);
     controller.abort(new Error('changed my mind'));
     expect((await wide).message).toBe('changed my mind');
     expect(await narrow).toMatchObject({ threads: 1 });
-    expect(existsSync(join(workDir, 'wide'))).toBe(false);
+    expect(existsSync(join(here.workDir, 'wide'))).toBe(false);
     release.abort();
     await holder;
   });
@@ -212,7 +160,7 @@ describe('cancelling', () => {
   it('starts nothing for a signal that was aborted before', async () => {
     open(1);
     expect(await errorOf(run('identify', null, { signal: AbortSignal.abort('too late') }))).toBe('too late');
-    expect(pool!.pids).toEqual([]);
+    expect(here.pool.pids).toEqual([]);
   });
 
   it('leaves a process alone whose task is done when the signal is aborted', async () => {
@@ -221,42 +169,6 @@ describe('cancelling', () => {
     const { pid } = await run('identify', null, { signal: controller.signal });
     controller.abort();
     expect((await run('identify', null)).pid).toBe(pid);
-  });
-});
-
-describe('a process that dies', () => {
-  it('in the middle of its task by SIGKILL is reported with the label, the signal and the likely reasons', async () => {
-    open(1);
-    const error = await errorOf(run('die', { signal: 'SIGKILL' }, { label: 'als trial 7' }));
-    expect(error).toBeInstanceOf(TradewindError);
-    expect(error).toMatchObject({ code: 'COMPUTE_PROCESS_DIED', retryable: true });
-    expect(error.message).toMatch(/"als trial 7".*SIGKILL \(killed from outside, or out of memory\)/);
-  });
-
-  it('by process.exit is reported with its exit code and its last words', async () => {
-    open(1);
-    const error = await errorOf(run('die', { code: 7, words: 'cannot allocate' }));
-    expect(error.message).toMatch(/exit code 7 .*cannot allocate/);
-  });
-
-  it('by killing from outside is replaced for the next task', async () => {
-    open(1);
-    const failed = errorOf(run('spin', null));
-    await until(() => existsSync(join(workDir, 'spinning')));
-    const [pid] = pool!.pids;
-    process.kill(pid, 'SIGKILL');
-    expect(await failed).toMatchObject({ code: 'COMPUTE_PROCESS_DIED' });
-    expect((await run('identify', null)).pid).not.toBe(pid);
-  });
-
-  it('while it is idle fails no task', async () => {
-    open(1);
-    const { pid } = await run('identify', null);
-    process.kill(pid, 'SIGKILL');
-    // At once: the pool cannot have heard of the death yet.
-    const next = await run('identify', null);
-    expect(next.pid).not.toBe(pid);
-    expect(pool!.pids).toEqual([next.pid]);
   });
 });
 
@@ -310,7 +222,8 @@ describe('checkpoints and progress', () => {
   it('holds the task at each checkpoint until the caller has stored it', async () => {
     open(1);
     const events: string[] = [];
-    const done = () => (existsSync(join(workDir, 'done.txt')) ? readFileSync(join(workDir, 'done.txt'), 'utf8') : '0');
+    const done = () =>
+      existsSync(join(here.workDir, 'done.txt')) ? readFileSync(join(here.workDir, 'done.txt'), 'utf8') : '0';
     const onCheckpoint = async (path: string, step: number) => {
       const content = readFileSync(path, 'utf8');
       // Long enough for a task that does not wait to be past the next one.
@@ -338,16 +251,16 @@ describe('checkpoints and progress', () => {
       code: 'STORE_BUCKET',
       complaint: refusal,
     });
-    expect(existsSync(join(workDir, 'done.txt'))).toBe(false);
+    expect(existsSync(join(here.workDir, 'done.txt'))).toBe(false);
   });
 
   it('stores checkpoints one after another, all before the result is given out', async () => {
     open(1);
     const events: string[] = [];
     const onCheckpoint = async (path: string) => {
-      events.push(`begin ${path.slice(workDir.length + 1)}`);
+      events.push(`begin ${path.slice(here.workDir.length + 1)}`);
       await sleep(20);
-      events.push(`end ${path.slice(workDir.length + 1)}`);
+      events.push(`end ${path.slice(here.workDir.length + 1)}`);
     };
     await run('hastyCheckpoints', null, { onCheckpoint });
     expect(events).toEqual(['begin first', 'end first', 'begin second', 'end second']);
