@@ -8,7 +8,27 @@ import { promisify } from 'node:util';
 import { fileURLToPath } from 'node:url';
 import { homeFolder, openHome } from '../scripts/stack/home.ts';
 
-export const requirementsFile = fileURLToPath(new URL('./requirements.txt', import.meta.url));
+/** Peers that are installed together. Each suite asks for what it needs alone: some are gigabytes. */
+export interface PeerEnvironment {
+  /** The virtual environment's folder in the home. */
+  folder: string;
+  /** Beside this file; it names each package with its version, also those that others need. */
+  requirements: string;
+  /** First and last 3.x for which there are wheels of all of them. */
+  python: readonly [number, number];
+  /** What to expect of the first run, where that is much. */
+  download?: string;
+}
+
+export const environments = {
+  implicit: { folder: 'bench-venv', requirements: 'requirements.txt', python: [9, 11] },
+  pytorch: {
+    folder: 'bench-venv-pytorch',
+    requirements: 'requirements-pytorch.txt',
+    python: [11, 15],
+    download: 'up to 2.3 GiB',
+  },
+} as const satisfies Record<string, PeerEnvironment>;
 
 /** There is no peer to measure against: a row says so. The message is a whole sentence. */
 export class PeerUnavailable extends Error {
@@ -16,9 +36,8 @@ export class PeerUnavailable extends Error {
 }
 
 export interface EnvironmentOptions {
-  /** Folder that Tradewind keeps its state in; the environment is its `bench-venv`. */
+  /** Folder that Tradewind keeps its state in. */
   home?: string;
-  requirements?: string;
   /** Interpreters to try, in this order: `TRADEWIND_PYTHON` alone where it is set. */
   interpreters?: readonly string[];
   say?: (line: string) => void;
@@ -26,35 +45,32 @@ export interface EnvironmentOptions {
 
 const execute = promisify(execFile);
 
-/** Wheels of the pinned peers exist for these; an interpreter without a number in its name comes last. */
-const knownInterpreters = ['python3.11', 'python3.10', 'python3.9', 'python3'];
-const usable = { least: [3, 9], most: [3, 11] } as const;
-
 /**
- * The interpreter of an environment that holds exactly `requirements`; made anew when these have changed, or when a
+ * The interpreter of an environment that holds exactly its requirements; made anew when these have changed, or when a
  * former attempt was cut short.
  * @throws PeerUnavailable when there is no fitting Python, or pip cannot install.
  */
-export async function ensurePeers({
-  home = homeFolder(),
-  requirements = requirementsFile,
-  interpreters = process.env['TRADEWIND_PYTHON'] ? [process.env['TRADEWIND_PYTHON']] : knownInterpreters,
-  say = () => undefined,
-}: EnvironmentOptions = {}): Promise<string> {
-  const folder = join(openHome(home).home, 'bench-venv');
+export async function ensurePeers(
+  environment: PeerEnvironment,
+  { home = homeFolder(), interpreters = interpretersFor(environment), say = () => undefined }: EnvironmentOptions = {},
+): Promise<string> {
+  const folder = join(openHome(home).home, environment.folder);
   const python = join(folder, 'bin', 'python');
   const stamp = join(folder, 'installed-requirements.txt');
+  const requirements = fileURLToPath(new URL(environment.requirements, import.meta.url));
   const wanted = await readFile(requirements, 'utf8');
   if (existsSync(python) && (await readFile(stamp, 'utf8').catch(() => undefined)) === wanted) return python;
 
-  const base = await findPython(interpreters);
-  say(`Installing the peers of ${requirements === requirementsFile ? 'bench/requirements.txt' : requirements}`);
+  const base = await findPython(interpreters, environment.python);
+  const { download } = environment;
+  say(`Installing the peers of bench/${environment.requirements}${download ? ` (${download} to fetch)` : ''}`);
   await rm(folder, { recursive: true, force: true });
   try {
     await execute(base, ['-m', 'venv', folder]);
-    // Wheels alone: building a peer from source takes compilers and minutes, and may measure another program.
     const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '--no-input'];
-    await execute(python, [...pip, '--only-binary=:all:', '-r', requirements], { timeout: 600_000 });
+    // Wheels alone: building a peer from source takes compilers and minutes, and may measure another program. What the
+    // file names alone: another version, or what only a GPU needs, would come along.
+    await execute(python, [...pip, '--only-binary=:all:', '--no-deps', '-r', requirements], { timeout: 1_800_000 });
   } catch (error) {
     throw new PeerUnavailable(`The peers could not be installed: ${lastLine(error)}`, { cause: error });
   }
@@ -62,20 +78,28 @@ export async function ensurePeers({
   return python;
 }
 
-async function findPython(interpreters: readonly string[]): Promise<string> {
+/** An interpreter without a number in its name comes last. */
+function interpretersFor({ python: [least, most] }: PeerEnvironment): string[] {
+  const named = process.env['TRADEWIND_PYTHON'];
+  if (named) return [named];
+  return [...Array.from({ length: most - least + 1 }, (_, i) => `python3.${most - i}`), 'python3'];
+}
+
+async function findPython(interpreters: readonly string[], [least, most]: readonly [number, number]): Promise<string> {
   const seen: string[] = [];
   for (const interpreter of interpreters) {
     try {
       const { stdout } = await execute(interpreter, ['-c', 'import sys; print(*sys.version_info[:2])']);
       const [major, minor] = stdout.trim().split(' ').map(Number);
-      if (major === 3 && minor >= usable.least[1] && minor <= usable.most[1]) return interpreter;
+      if (major === 3 && minor >= least && minor <= most) return interpreter;
       seen.push(`${interpreter} is ${major}.${minor}`);
     } catch (error) {
       seen.push(`${interpreter}: ${lastLine(error)}`);
     }
   }
-  const range = `${usable.least.join('.')} to ${usable.most.join('.')}`;
-  throw new PeerUnavailable(`The peers need Python ${range}: set TRADEWIND_PYTHON to one. Found: ${seen.join('; ')}.`);
+  throw new PeerUnavailable(
+    `The peers need Python 3.${least} to 3.${most}: set TRADEWIND_PYTHON to one. Found: ${seen.join('; ')}.`,
+  );
 }
 
 /** What a failed command said last: pip's and Python's reason. */

@@ -15,7 +15,7 @@ import { als } from '../../../models/als.ts';
 import type { FitContext, FittedRecommender } from '../../../models/estimator.ts';
 import { itemKnn } from '../../../models/item-knn.ts';
 import type { Agreement, Group, Match, Sample, Work } from '../../measure.ts';
-import { PeerProcess, ensurePeers } from '../../peers.ts';
+import { PeerProcess, ensurePeers, environments } from '../../peers.ts';
 import { sampleInteractions } from '../../sample.ts';
 
 export interface RecommenderContext {
@@ -307,7 +307,7 @@ export const recommenders: Group<RecommenderContext> = {
     say('Preparing the sample');
     const train = await sampleInteractions();
     return openContext(train, async () => {
-      const python = await ensurePeers({ say });
+      const python = await ensurePeers(environments.implicit, { say });
       // OpenBLAS threads of its own would fight with implicit's, as its documentation warns; and OpenMP threads that spin
       // while they wait cost implicit up to half its speed where other work wants the processor.
       const env = { ...process.env, OPENBLAS_NUM_THREADS: '1', OMP_WAIT_POLICY: 'passive' };
