@@ -39,14 +39,17 @@ export async function probeProvider(execution: Execution, options: ProbeOptions 
 
 /**
  * A report for every provider that onnxruntime-node of this platform lists, `cpu` first.
+ * @param options - with the number of the GPU that is to be tried, 0 by default
  * @throws Error when onnxruntime-node itself does not load
  */
-export async function probeProviders(options: ProbeOptions = {}): Promise<ProviderReport[]> {
+export async function probeProviders(options: ProbeOptions & { gpu?: number } = {}): Promise<ProviderReport[]> {
   const { answer, failure, text } = await runProbe(['list'], options.env ?? process.env, options.limit);
   const { listed } = answer ?? {};
   if (listed === undefined) throw new Error(failure ?? lastLine(text));
   return Promise.all(
-    providers.filter((name) => listed.includes(name)).map((provider) => probeProvider({ provider }, options)),
+    providers
+      .filter((name) => listed.includes(name))
+      .map((provider) => probeProvider({ provider, gpu: options.gpu }, options)),
   );
 }
 

@@ -12,7 +12,7 @@ export function register(program: Command): void {
     .command('doctor')
     .summary('Check what the stack needs on this machine')
     .description(
-      'Check Node, Go, the two servers, built files, ports, compute, and, while the stack is up, whether Temporal and ' +
+      'Check Node, Go, the two servers, built files, ports, what graphs can run on, and, while the stack is up, whether Temporal and ' +
         'S3 do what is asked of them.\n\nExit code: 1 if something fails, else 0.',
     )
     .option('--json', 'print the checks as JSON')
@@ -27,17 +27,21 @@ async function doctor(options: { json?: boolean }): Promise<void> {
   const home = homeFolder();
   const running = await readStack(home);
   const up = running?.phase === 'up' ? running : undefined;
-  const [machine, servers] = await Promise.all([import('../doctor/machine.ts'), import('../doctor/servers.ts')]);
+  const [machine, compute, servers] = await Promise.all([
+    import('../doctor/machine.ts'),
+    import('../doctor/compute.ts'),
+    import('../doctor/servers.ts'),
+  ]);
   const { env } = process;
   const [programs, ports, providers, temporal, s3] = await Promise.all([
     machine.checkPrograms(env),
     servers.checkPorts(running ?? readState(home), running !== undefined, env),
-    machine.checkProviders(),
+    compute.checkProviders(env),
     servers.checkTemporal(up),
     servers.checkS3(up),
   ]);
   const checks: Check[] = [machine.checkNode(), ...programs, machine.checkBuild(), machine.checkHome(home)];
-  checks.push(ports, providers, temporal, s3, machine.checkChromium(env));
+  checks.push(ports, ...providers, temporal, s3, machine.checkChromium(env));
   const failed = checks.filter(({ verdict }) => verdict === 'fail').length;
   if (failed > 0) process.exitCode = 1;
   if (options.json) {

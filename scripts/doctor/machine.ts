@@ -1,17 +1,12 @@
-/** What the machine brings: programs, built files, room on the disk, execution providers. */
-import { execFile } from 'node:child_process';
+/** What the machine brings: programs, built files, room on the disk. */
 import { accessSync, constants, existsSync, readdirSync, statfsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { delimiter, dirname, join } from 'node:path';
-import { pathToFileURL } from 'node:url';
-import { promisify } from 'node:util';
 import { cacheFolder, findGo, findProgram, programs, type Program } from '../stack/binaries.ts';
 import { hasExternalS3, hasExternalTemporal } from '../stack/environment.ts';
 import { projectRoot } from '../stack/home.ts';
 import { nodeRuntime } from '../stack/node-service.ts';
 import { fail, ok, skip, warn, type Check } from './check.ts';
-
-const run = promisify(execFile);
 
 export function checkNode(): Check {
   const name = 'Node.js';
@@ -77,27 +72,6 @@ export function checkHome(home: string): Check {
   if (gibibytes < roomGibibytes)
     return warn(name, `${home}, ${free}`, 'Make room, or set TRADEWIND_HOME to another disk.');
   return ok(name, `${home}, ${free}`);
-}
-
-/**
- * Asked in a process of its own: loading onnxruntime and trying a provider is native code, and a driver that crashes
- * must not take this command along.
- */
-export async function checkProviders(): Promise<Check> {
-  const name = 'Compute';
-  const session = join(projectRoot, 'compute', 'onnx', 'session.ts');
-  const code = `const { availableProviders } = await import(${JSON.stringify(pathToFileURL(session).href)});
-    process.stdout.write('\\n' + JSON.stringify(await availableProviders()));`;
-  try {
-    const { stdout } = await run(nodeRuntime(), ['--input-type=module', '-e', code], { timeout: 30_000 });
-    const found = JSON.parse(stdout.slice(stdout.lastIndexOf('\n') + 1)) as string[];
-    if (found.includes('cpu')) return ok(name, `execution providers: ${found.join(', ')}`);
-    return fail(name, `execution providers: ${found.join(', ') || 'none'}`, 'Run "npm ci" again.');
-  } catch (error) {
-    const { stderr = '', message } = error as Error & { stderr?: string };
-    const line = /^\w*Error.*$/m.exec(stderr)?.[0] ?? message.split('\n')[0];
-    return fail(name, `onnxruntime does not load: ${line}`, 'Run "npm ci" again.');
-  }
 }
 
 const browsers = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable', 'chrome'];
