@@ -1,0 +1,281 @@
+/** Linear support vector machines by dual coordinate descent, an epoch at a time, on kernel threads. */
+import { Random } from '../../contracts/random.ts';
+import type { ArrayFile } from '../arrays/safetensors.ts';
+import type { StoredRows } from './feature-rows.ts';
+import type { KernelThreads } from './threads.ts';
+
+interface Common {
+  /** `l1`: C ξ (hinge loss, ε-insensitive loss); `l2`: C ξ². */
+  loss: 'l1' | 'l2';
+}
+export interface LinearClassification extends Common {
+  kind: 'classification';
+  /** `[rows]`: 1 or −1. */
+  targets: ArrayLike<number>;
+  /** C of the rows with target 1, and with target −1; above 0. */
+  positiveCost: number;
+  negativeCost: number;
+}
+export interface LinearRegression extends Common {
+  kind: 'regression';
+  /** `[rows]`, finite. */
+  targets: ArrayLike<number>;
+  /** C, above 0. */
+  cost: number;
+  /** Half the width of the tube without loss, at least 0, in the unit of the targets. */
+  epsilon: number;
+}
+export type LinearSvmProblem = LinearClassification | LinearRegression;
+
+export interface LinearSvmOptions {
+  seed: number;
+  /** The value of a further feature of every row, whose weight is regularised like the others; 0 for none. Default 1. */
+  bias?: number;
+  /**
+   * Solved when the largest violation of the KKT conditions that asks |β| to grow, and the largest that asks it to
+   * become smaller, are together at most this part of the violation at β = 0 (1 for classification: LIBLINEAR's rule;
+   * the largest |target| − ε for regression). Default 1e-3.
+   */
+  tolerance?: number;
+  /** Solved as well when primal − dual is at most this part of the primal, looked at every ten epochs. Default: never. */
+  gapTolerance?: number;
+  /** `[rows]`: factors of C, at least 0; a row of 0 is left out. */
+  rowWeights?: Float32Array;
+}
+
+export interface LinearSvmProgress {
+  epochs: number;
+  /** Of the last epoch, as a part of the violation at β = 0: compare it with the tolerance. */
+  violation: number;
+  /** Rows that have not been shrunk. */
+  active: number;
+  solved: boolean;
+}
+
+export interface LinearSvmSolution {
+  /** `[columns]`; the decision value of x is `weights · x + intercept`. */
+  weights: Float64Array;
+  intercept: number;
+  /** `[rows]`: β, the signed dual variables; w = Σ β_i x_i. */
+  coefficients: Float64Array;
+  /** ½ ‖w‖² + Σ C ξ, the bias's weight included in w. */
+  primal: number;
+  /** At most the primal, and equal to it where the solution is exact. */
+  dual: number;
+  epochs: number;
+  /** Whether the tolerance, or that of the gap, was reached. */
+  solved: boolean;
+}
+
+/** Layout of `Problem` and `State` in `assembly/linear-svm.ts`. */
+const problemInts = 8;
+const problemFloats = 6;
+const stateFloats = 8;
+const stateInts = 8;
+const stateBytes = stateFloats * 8 + stateInts * 4;
+
+/** Addresses of a problem's records and arrays. */
+interface Stored {
+  problem: number;
+  state: number;
+  betas: number;
+  w: number;
+  order: number;
+}
+
+/**
+ * Problems over the same rows, such as one-vs-rest: each is solved on one thread, as many at once as there are threads.
+ * Results depend neither on the number of threads nor on how the epochs are divided among calls. One call at a time for
+ * a group of threads; the state lives until the memory behind it is released.
+ */
+export class LinearSvms {
+  readonly #threads: KernelThreads;
+  readonly #rows: StoredRows;
+  readonly #stored: Stored[];
+
+  private constructor(threads: KernelThreads, rows: StoredRows, stored: Stored[]) {
+    this.#threads = threads;
+    this.#rows = rows;
+    this.#stored = stored;
+  }
+
+  /**
+   * Allocates the problems' state at β = 0.
+   * @param threads - with the kernel `linear-svm`, and the rows in their memory.
+   * @throws RangeError where targets, costs or settings are out of range, or not as many as there are rows.
+   */
+  static async start(
+    threads: KernelThreads,
+    rows: StoredRows,
+    problems: readonly LinearSvmProblem[],
+    options: LinearSvmOptions,
+  ): Promise<LinearSvms> {
+    const settings = { bias: 1, tolerance: 1e-3, gapTolerance: 0, ...options };
+    for (const problem of problems) checkProblem(problem, rows.count);
+    checkSettings(settings, rows.count);
+    const norms = threads.alloc(rows.count * 8);
+    const size = Math.max(1024, Math.ceil(rows.count / 256));
+    await threads.parallelFor('linear-svm', 'norms', Math.ceil(rows.count / size), (chunk) => [
+      rows.address,
+      settings.bias,
+      chunk * size,
+      Math.min(rows.count, (chunk + 1) * size),
+      norms,
+    ]);
+    const weights = settings.rowWeights ? threads.put(settings.rowWeights) : 0;
+    const stored = problems.map((problem, k) => {
+      const random = new Random(settings.seed, k);
+      return put(threads, rows, problem, settings, { norms, weights }, random);
+    });
+    const svms = new LinearSvms(threads, rows, stored);
+    await svms.#each('start', stored);
+    return svms;
+  }
+
+  /**
+   * At most `epochs` epochs of each problem that is not solved.
+   * @returns whether all are solved.
+   */
+  async advance(epochs = 1): Promise<boolean> {
+    const open = this.#stored.filter((stored) => !this.#read(stored).solved);
+    await this.#each('epochs', open, epochs);
+    return open.every((stored) => this.#read(stored).solved);
+  }
+
+  /** Of each problem. */
+  progress(): LinearSvmProgress[] {
+    return this.#stored.map((stored) => this.#read(stored));
+  }
+
+  /** Of each problem, solved or not, as it stands. */
+  async solutions(): Promise<LinearSvmSolution[]> {
+    await this.#each('objectives', this.#stored);
+    return this.#stored.map((stored) => {
+      const [intercept, , , , , , primal, dual] = this.#threads.view('f64', stored.state, stateFloats);
+      const { epochs, solved } = this.#read(stored);
+      const bias = this.#threads.view('f64', stored.problem + problemInts * 4, problemFloats)[3];
+      return {
+        weights: new Float64Array(this.#threads.view('f64', stored.w, this.#rows.columns)),
+        intercept: intercept * bias,
+        coefficients: new Float64Array(this.#threads.view('f64', stored.betas, this.#rows.count)),
+        primal,
+        dual,
+        epochs,
+        solved,
+      };
+    });
+  }
+
+  /** A copy of all that changes: what `restore` goes on from, at the same bytes. */
+  snapshot(): ArrayFile['arrays'] {
+    const arrays: ArrayFile['arrays'] = {};
+    for (const [name, view] of this.#parts()) arrays[name] = { data: view.slice() };
+    return arrays;
+  }
+
+  /** @throws RangeError where the arrays are not those of a snapshot of the same problems. */
+  restore(arrays: ArrayFile['arrays']): void {
+    for (const [name, view] of this.#parts()) {
+      const data = arrays[name]?.data;
+      if (data?.constructor !== view.constructor || data.length !== view.length) {
+        throw new RangeError(
+          `A snapshot of ${this.#stored.length} problems must hold ${view.length} values "${name}".`,
+        );
+      }
+    }
+    for (const [name, view] of this.#parts()) (view as Float64Array).set(arrays[name].data as Float64Array);
+  }
+
+  #parts(): [string, Uint8Array | Float64Array | Int32Array][] {
+    return this.#stored.flatMap(({ state, betas, w, order }, k) => [
+      [`${k}.state`, this.#threads.view('u8', state, stateBytes)],
+      [`${k}.betas`, this.#threads.view('f64', betas, this.#rows.count)],
+      [`${k}.w`, this.#threads.view('f64', w, this.#rows.paddedColumns)],
+      [`${k}.order`, this.#threads.view('i32', order, this.#rows.count)],
+    ]);
+  }
+
+  #read({ state }: Stored): LinearSvmProgress {
+    const [, outward, inward, , , initial] = this.#threads.view('f64', state, stateFloats);
+    const [, active, epochs, status] = this.#threads.view('i32', state + stateFloats * 8, stateInts);
+    return { epochs, active, violation: initial > 0 ? (outward + inward) / initial : 0, solved: status !== 0 };
+  }
+
+  async #each(fn: 'start' | 'epochs' | 'objectives', stored: readonly Stored[], ...rest: number[]): Promise<void> {
+    await this.#threads.parallelFor('linear-svm', fn, stored.length, (k) => [
+      this.#rows.address,
+      stored[k].problem,
+      stored[k].state,
+      ...rest,
+    ]);
+  }
+}
+
+type Settings = Required<Omit<LinearSvmOptions, 'rowWeights'>> & Pick<LinearSvmOptions, 'rowWeights'>;
+
+function put(
+  threads: KernelThreads,
+  rows: StoredRows,
+  problem: LinearSvmProblem,
+  settings: Settings,
+  shared: { norms: number; weights: number },
+  random: Random,
+): Stored {
+  const targets = threads.put(Float64Array.from(problem.targets));
+  const betas = threads.alloc(rows.count * 8);
+  const w = threads.alloc(rows.paddedColumns * 8);
+  const order = threads.alloc(rows.count * 4);
+  threads.view('i32', order, rows.count).fill(0);
+  const state = threads.alloc(stateBytes);
+  threads.view('u8', state, stateBytes).fill(0);
+  // Four words of the stream are all zero with a chance of 2⁻¹²⁸.
+  const words = Int32Array.from({ length: 4 }, () => random.bits());
+  threads.view('i32', state + stateFloats * 8 + 16, 4).set(words);
+
+  const regression = problem.kind === 'regression';
+  const [positive, negative] = regression ? [problem.cost, problem.cost] : [problem.positiveCost, problem.negativeCost];
+  const record = threads.alloc(problemInts * 4 + problemFloats * 8);
+  threads
+    .view('i32', record, problemInts)
+    .set([targets, shared.weights, shared.norms, betas, w, order, Number(regression), Number(problem.loss === 'l2')]);
+  threads
+    .view('f64', record + problemInts * 4, problemFloats)
+    .set([
+      positive,
+      negative,
+      regression ? problem.epsilon : 0,
+      settings.bias,
+      settings.tolerance,
+      settings.gapTolerance,
+    ]);
+  return { problem: record, state, betas, w, order };
+}
+
+function checkProblem(problem: LinearSvmProblem, count: number): void {
+  const { targets, kind } = problem;
+  if (targets.length !== count) throw new RangeError(`There must be ${count} targets. Got ${targets.length}.`);
+  for (let i = 0; i < count; i++) {
+    if (kind === 'classification' ? Math.abs(targets[i]) !== 1 : !Number.isFinite(targets[i])) {
+      throw new RangeError(`Targets must be ${kind === 'classification' ? '1 or −1' : 'finite'}. Got ${targets[i]}.`);
+    }
+  }
+  const costs = kind === 'classification' ? [problem.positiveCost, problem.negativeCost] : [problem.cost];
+  for (const cost of costs) {
+    if (!(cost > 0 && cost < Infinity)) throw new RangeError(`A cost must be finite and above 0. Got ${cost}.`);
+  }
+  if (kind === 'regression' && !(problem.epsilon >= 0 && problem.epsilon < Infinity)) {
+    throw new RangeError(`Epsilon must be finite and at least 0. Got ${problem.epsilon}.`);
+  }
+}
+
+function checkSettings({ bias, tolerance, gapTolerance, rowWeights }: Settings, count: number): void {
+  if (!Number.isFinite(bias)) throw new RangeError(`The bias must be finite. Got ${bias}.`);
+  if (!(tolerance > 0)) throw new RangeError(`The tolerance must be above 0. Got ${tolerance}.`);
+  if (!(gapTolerance >= 0)) throw new RangeError(`The tolerance of the gap must be at least 0. Got ${gapTolerance}.`);
+  if (!rowWeights) return;
+  if (rowWeights.length !== count) {
+    throw new RangeError(`There must be ${count} row weights. Got ${rowWeights.length}.`);
+  }
+  const wrong = rowWeights.find((weight) => !(weight >= 0 && weight < Infinity));
+  if (wrong !== undefined) throw new RangeError(`Row weights must be finite and at least 0. Got ${wrong}.`);
+}
