@@ -36,7 +36,7 @@ const fitRooms = ['compute', 'data', 'models'] as const;
 const judgeRooms = ['compute', 'data', 'models', 'evaluation'] as const;
 
 export function modelActivities(deps: Dependencies) {
-  const { store, registry, computedOn, cores } = deps;
+  const { store, registry, computedOn, execution, cores } = deps;
 
   async function filesOf(part: SplitPart): Promise<{ train: string; heldOut: string }> {
     const [train, heldOut] = await Promise.all([store.fetch(part.train), store.fetch(part.heldOut)]);
@@ -78,7 +78,7 @@ export function modelActivities(deps: Dependencies) {
           {
             file: 'models.ts',
             name: 'trial',
-            input: { algorithm, parameters, seed, objective, ...files, resume },
+            input: { algorithm, parameters, seed, execution, objective, ...files, resume },
             threads,
             label: `${algorithm} trial`,
             checkpointKey: digest,
@@ -103,7 +103,7 @@ export function modelActivities(deps: Dependencies) {
           {
             file: 'models.ts',
             name: 'train',
-            input: { algorithm, parameters, seed, train, resume },
+            input: { algorithm, parameters, seed, execution, train, resume },
             threads: cores,
             label: `${algorithm} training`,
             checkpointKey: digest,

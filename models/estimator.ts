@@ -3,6 +3,7 @@
  * fitted" cannot be written; a fitted model can score, save itself and lower itself to one ONNX graph.
  */
 import type { AlgorithmName, ParametersOf } from '../contracts/algorithms.ts';
+import type { Execution } from '../contracts/execution.ts';
 import type { ArrayFile } from '../compute/arrays/safetensors.ts';
 import type { Ranked, Wanted } from '../compute/kernels/top-k.ts';
 import type { Interactions } from '../data/interactions.ts';
@@ -13,6 +14,8 @@ export interface FitContext {
   readonly seed: number;
   /** Kernel threads to use. The result must not depend on it. */
   readonly threads: number;
+  /** What training programs are to run on; the CPU when left out. Kernels know nothing else. */
+  readonly execution?: Execution;
   progress?(fraction: number, note?: string): void;
   /** A state to go on from, as a `checkpoint` call of an interrupted fit got it; the result is the same bytes. */
   readonly resume?: ArrayFile;

@@ -12,6 +12,7 @@ import { TradewindError } from '../contracts/errors.ts';
 import { taskQueues } from '../contracts/names.ts';
 import { ArtifactStore } from '../store/artifact-store.ts';
 import { ModelRegistry } from '../store/registry.ts';
+import { prepareExecution } from './execution.ts';
 import { activityInterceptors } from './interceptors.ts';
 import { workerSettings } from './settings.ts';
 
@@ -35,6 +36,10 @@ async function main(): Promise<void> {
     shutdownSignals: [],
   });
 
+  const { execution, environment, hardware } = await prepareExecution(settings.execution);
+  // Compute processes inherit it: the loader reads where libraries are when a process starts.
+  Object.assign(process.env, environment);
+
   const { connectionOptions, namespace = 'default' } = loadClientConnectConfig();
   const connection = await NativeConnection.connect(connectionOptions);
   const store = ArtifactStore.fromEnvironment();
@@ -45,7 +50,8 @@ async function main(): Promise<void> {
     registry: new ModelRegistry(store),
     pool,
     cores,
-    computedOn: computedOn(),
+    execution,
+    computedOn: computedOn(execution, hardware),
     ...(settings.server === undefined ? {} : { server: settings.server }),
   });
 
@@ -89,7 +95,17 @@ async function main(): Promise<void> {
   if (process.send) process.on('disconnect', stop);
 
   const running = Promise.all(workers.map((worker) => worker.run()));
-  log.info({ queues: settings.queues, cores, memory: spellBytes(memoryBytes), namespace }, 'worker ready');
+  log.info(
+    {
+      queues: settings.queues,
+      cores,
+      memory: spellBytes(memoryBytes),
+      ...execution,
+      ...(hardware === undefined ? {} : { hardware }),
+      namespace,
+    },
+    'worker ready',
+  );
   process.send?.({ type: 'ready' });
   try {
     await running;

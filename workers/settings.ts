@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os';
 import { z } from 'zod';
 import { defaultMemory } from '../compute/pool/memory.ts';
 import { TradewindError } from '../contracts/errors.ts';
+import { numberedGpus, providers, type Execution } from '../contracts/execution.ts';
 import { taskQueues } from '../contracts/names.ts';
 import type { InferenceServerAccess } from '../activities/dependencies.ts';
 
@@ -20,6 +21,8 @@ export function parseSize(text: string): number | undefined {
   return Math.floor(Number(number) * (binary ? 1024 : 1000) ** power);
 }
 
+const gpuRule = 'be the number of a GPU, an integer in [0, 255]';
+
 const schema = z.object({
   TRADEWIND_WORKER_CORES: z.coerce.number().int().min(1).max(1024).optional(),
   TRADEWIND_WORKER_MEMORY: z
@@ -29,6 +32,14 @@ const schema = z.object({
     .optional(),
   /** Of the stack on this machine, which share its memory. */
   TRADEWIND_WORKERS: z.coerce.number().int().min(1).catch(1).default(1),
+  TRADEWIND_EXECUTION_PROVIDER: z.preprocess(
+    (text) => text || undefined,
+    z.enum(providers, `be one of ${providers.join(', ')}`).default('cpu'),
+  ),
+  TRADEWIND_GPU_DEVICE: z.preprocess(
+    (text) => text || undefined,
+    z.coerce.number(gpuRule).int(gpuRule).min(0, gpuRule).max(255, gpuRule).optional(),
+  ),
   TRADEWIND_WORKER_QUEUES: z
     .string()
     .transform((text) => text.split(',').map((name) => name.trim()))
@@ -45,6 +56,7 @@ export interface WorkerSettings {
   cores: number;
   /** Bytes for compute, all tasks together. */
   memoryBytes: number;
+  execution: Execution;
   queues: (keyof typeof taskQueues)[];
   logLevel: string;
   server?: InferenceServerAccess;
@@ -66,8 +78,20 @@ export function workerSettings(env: NodeJS.ProcessEnv = process.env): WorkerSett
   return {
     cores: parsed.data.TRADEWIND_WORKER_CORES ?? availableParallelism(),
     memoryBytes: parsed.data.TRADEWIND_WORKER_MEMORY ?? Math.floor(defaultMemory() / parsed.data.TRADEWIND_WORKERS),
+    execution: executionOf(parsed.data.TRADEWIND_EXECUTION_PROVIDER, parsed.data.TRADEWIND_GPU_DEVICE),
     queues: parsed.data.TRADEWIND_WORKER_QUEUES,
     logLevel: parsed.data.TRADEWIND_LOG_LEVEL,
     ...(url && apiKeyFile && caFile ? { server: { url, apiKeyFile, caFile } } : {}),
   };
+}
+
+function executionOf(provider: Execution['provider'], gpu: number | undefined): Execution {
+  if (numberedGpus.includes(provider)) return { provider, gpu: gpu ?? 0 };
+  if (gpu === undefined || gpu === 0) return { provider };
+  throw new TradewindError('USAGE', {
+    subject: 'The environment variable TRADEWIND_GPU_DEVICE',
+    rule: `be 0 with the execution provider "${provider}", which takes no number`,
+    value: String(gpu),
+    remedy: 'Leave it out; with "webgpu" the GPU\'s driver chooses.',
+  });
 }

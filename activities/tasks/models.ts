@@ -6,6 +6,7 @@ import type { TaskContext } from '../../compute/pool/task.ts';
 import type { AlgorithmName } from '../../contracts/algorithms.ts';
 import type { Evaluation } from '../../contracts/artifacts.ts';
 import type { Objective } from '../../contracts/lifecycle.ts';
+import type { Execution } from '../../contracts/execution.ts';
 import type { ParameterValues } from '../../contracts/parameters.ts';
 import { readHeldOut, readInteractions, type Interactions } from '../../data/interactions.ts';
 import { evaluateRecommender, objectiveValue } from '../../evaluation/evaluate.ts';
@@ -18,6 +19,7 @@ export interface FitInput {
   algorithm: AlgorithmName;
   parameters: ParameterValues;
   seed: number;
+  execution: Execution;
   /** Path of the training part. */
   train: string;
   /** Path of a checkpoint to go on from. */
@@ -45,6 +47,7 @@ async function fit(
   const fitContext: FitContext = {
     seed: input.seed,
     threads: context.threads,
+    execution: input.execution,
     progress: (fraction, note) => context.progress(fraction * share, note),
     ...(input.resume === undefined ? {} : { resume: await readArrays(input.resume) }),
     checkpoint: async (state, step) => {

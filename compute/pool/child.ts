@@ -30,8 +30,9 @@ export type ComputeLog = (entry: ComputeLogEntry) => void;
  */
 const passedVariables =
   'PATH HOME USER TMPDIR TMP TEMP LANG LC_ALL TZ SystemRoot ' +
-  // What the execution providers of onnxruntime look at.
-  'LD_LIBRARY_PATH CUDA_VISIBLE_DEVICES CUDA_HOME CUDA_PATH NVIDIA_VISIBLE_DEVICES';
+  // What the execution providers of onnxruntime look at, and where their libraries are kept.
+  'LD_LIBRARY_PATH CUDA_VISIBLE_DEVICES CUDA_DEVICE_ORDER CUDA_HOME CUDA_PATH NVIDIA_VISIBLE_DEVICES ' +
+  'NVIDIA_TF32_OVERRIDE VK_DRIVER_FILES VK_ICD_FILENAMES XDG_CACHE_HOME TRADEWIND_CACHE';
 
 function environment(): NodeJS.ProcessEnv {
   const names = passedVariables.split(' ').filter((name) => process.env[name]);

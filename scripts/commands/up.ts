@@ -102,24 +102,28 @@ function environmentOf(options: UpOptions): NodeJS.ProcessEnv {
 function report(state: StackState, started: boolean, milliseconds: number, env: NodeJS.ProcessEnv): void {
   const took = started ? ` after ${duration(milliseconds)}` : ' already';
   console.log(`${style.bold('The stack is up')}${took}.\n\n${facts(addresses(state))}\n`);
-  for (const note of portNotes(state, started, env)) console.log(`${style.yellow('!')} ${note}`);
+  for (const note of notesOf(state, started, env)) console.log(`${style.yellow('!')} ${note}`);
   const [run, down] = ['tradewind run pipelines/grocery-discovery.yaml --wait', 'tradewind down'];
   console.log(`${style.dim('Next:')} ${run}\n${style.dim('Stop:')} ${down}`);
 }
 
 /** Where everything is, for people. */
-export function addresses({ temporal, s3, api, home }: StackState): [string, string][] {
+export function addresses({ temporal, s3, api, workers, home }: StackState): [string, string][] {
   const here = relative(process.cwd(), home);
   return [
     ...(temporal.webUi ? [['Temporal Web UI', style.cyan(temporal.webUi)] as [string, string]] : []),
     ['Temporal', `${temporal.address} (namespace ${temporal.namespace})`],
     ['S3', `${s3.endpoint} (bucket ${s3.bucket})`],
     ['Inference API', style.cyan(api.url ?? '')],
+    ...(workers.provider === 'cpu' ? [] : [['Workers compute on', executionOf(workers)] as [string, string]]),
     ['State and logs', here.startsWith('..') || here === '' ? home : here],
   ];
 }
 
-function portNotes(state: StackState, started: boolean, env: NodeJS.ProcessEnv): string[] {
+const executionOf = ({ provider, gpu }: StackState['workers']): string =>
+  gpu === undefined ? provider : `${provider}, GPU ${gpu}`;
+
+function notesOf(state: StackState, started: boolean, env: NodeJS.ProcessEnv): string[] {
   if (started) {
     return portNames
       .filter((name) => state.takenPorts[name] !== undefined && state.ports[name] !== undefined)
@@ -130,5 +134,11 @@ function portNotes(state: StackState, started: boolean, env: NodeJS.ProcessEnv):
   }
   const asked = askedPorts(env);
   const other = portNames.filter((name) => asked[name] && state.ports[name] && asked[name] !== state.ports[name]);
-  return other.length === 0 ? [] : ['Ports stay as they are until the stack has been down.'];
+  const wanted = env['TRADEWIND_EXECUTION_PROVIDER'];
+  return [
+    ...(other.length === 0 ? [] : ['Ports stay as they are until the stack has been down.']),
+    ...(!wanted || wanted === state.workers.provider
+      ? []
+      : [`Workers compute on ${state.workers.provider} until the stack has been down.`]),
+  ];
 }

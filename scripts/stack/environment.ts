@@ -48,5 +48,7 @@ export function stackEnvironment(state: StackState, base: NodeJS.ProcessEnv = pr
   // Each worker takes its share of the memory.
   env['TRADEWIND_WORKERS'] = String(state.workers.count);
   env['TRADEWIND_WORKER_CORES'] = String(state.workers.cores);
+  env['TRADEWIND_EXECUTION_PROVIDER'] = state.workers.provider;
+  if (state.workers.gpu !== undefined) env['TRADEWIND_GPU_DEVICE'] = String(state.workers.gpu);
   return env;
 }

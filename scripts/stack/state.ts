@@ -1,6 +1,7 @@
 /** What is known of a local stack: `stack.json`, written by its supervisor alone and read by every command. */
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import type { Complaint, ErrorCode } from '../../contracts/errors.ts';
+import type { Provider } from '../../contracts/execution.ts';
 import { homePaths } from './home.ts';
 
 /** A process and when it started, so that a reused process id is never taken for it. */
@@ -72,7 +73,8 @@ export interface StackState {
   /** Credentials are not here: of the local server they are in a file of mode 0600, of another in the environment. */
   s3: { external: boolean; endpoint?: string; region: string; bucket: string };
   api: { url?: string; host: string; port?: number };
-  workers: { count: number; cores: number };
+  /** `gpu`: the number of the GPU, where one was asked for. */
+  workers: { count: number; cores: number; provider: Provider; gpu?: number };
   services: ServiceState[];
   failure?: StackFailure;
 }

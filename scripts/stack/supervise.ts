@@ -3,6 +3,7 @@ import { rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { TradewindError } from '../../contracts/errors.ts';
+import { providers } from '../../contracts/execution.ts';
 import { hasExternalS3, hasExternalTemporal } from './environment.ts';
 import { openHome, pidFile } from './home.ts';
 import { takeLock } from './lock.ts';
@@ -210,9 +211,33 @@ export function initialState(home: string, env: NodeJS.ProcessEnv): StackState {
       bucket: env['TRADEWIND_BUCKET'] || 'tradewind',
     },
     api: { host: env['TRADEWIND_API_HOST'] || '127.0.0.1' },
-    workers: { count, cores },
+    workers: { count, cores, ...askedExecution(env) },
     services: [],
   };
+}
+
+/** Whether it is at hand, the workers find out. */
+function askedExecution(env: NodeJS.ProcessEnv): Pick<StackState['workers'], 'provider' | 'gpu'> {
+  const name = 'TRADEWIND_EXECUTION_PROVIDER';
+  const asked = env[name] || 'cpu';
+  const provider = providers.find((known) => known === asked);
+  if (provider === undefined) {
+    throw new TradewindError('USAGE', {
+      subject: name,
+      rule: `be one of ${providers.join(', ')}`,
+      value: `"${asked}"`,
+      remedy: '"tradewind doctor" says which of them can be used here.',
+    });
+  }
+  const gpu = env['TRADEWIND_GPU_DEVICE'];
+  if (gpu === undefined || gpu === '') return { provider };
+  if (/^\d{1,3}$/.test(gpu)) return { provider, gpu: Number(gpu) };
+  throw new TradewindError('USAGE', {
+    subject: 'TRADEWIND_GPU_DEVICE',
+    rule: 'be the number of a GPU, from 0',
+    value: `"${gpu}"`,
+    remedy: 'Correct the variable; nvidia-smi lists them.',
+  });
 }
 
 function positive(env: NodeJS.ProcessEnv, name: string): number | undefined {

@@ -20,7 +20,12 @@ const failuresUntilUnhealthy = 3;
 /** A process that lives but has been unhealthy for this long is killed, and so restarted. */
 const standardHungAfter = 60_000;
 /** Trying again cannot help with these. */
-const final: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['STORE_DENIED', 'STORE_BUCKET', 'PREREQUISITE_MISSING']);
+const final: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'STORE_DENIED',
+  'STORE_BUCKET',
+  'PREREQUISITE_MISSING',
+  'COMPUTE_REFUSED',
+]);
 
 interface Surroundings {
   home: string;
