@@ -129,7 +129,8 @@ export class Graph extends Program {
   }
   /** Reverses the axes when no permutation is given. */
   transpose<D extends DataType>(x: Tensor<D>, permutation: readonly number[] = axes(x).reverse()): Tensor<D> {
-    return this.#one('Transpose', [x], { permutation });
+    const fromStart = permutation.map((axis) => (axis < 0 ? axis + x.shape.length : axis));
+    return this.#one('Transpose', [x], { permutation: fromStart });
   }
   squeeze = <D extends DataType>(x: Tensor<D>, at: readonly number[]): Tensor<D> =>
     this.#one('Squeeze', [x], { axes: at });

@@ -69,7 +69,7 @@ export const indexing = {
     const index = tupleOf(indices);
     const depth = index.shape.at(-1) as number;
     const [sizes, rest] = [data.shape.slice(0, depth), data.shape.slice(depth)];
-    let rows: Tensor<IndexType> = graph.reshape(index, [product(index.shape.slice(0, -1))]);
+    let rows = index;
     if (depth > 1) {
       // Tuples become row numbers; here those that count from the end have to be counted from the start.
       const fromStart = graph.add(
@@ -77,7 +77,7 @@ export const indexing = {
         graph.mul(graph.cast(graph.less(index, 0), 'int64'), graph.shapeTensor(sizes)),
       );
       const strides = sizes.map((_, axis) => product(sizes.slice(axis + 1)));
-      rows = graph.sum(graph.mul(fromStart, graph.shapeTensor(strides)), [-1]);
+      rows = graph.sum(graph.mul(fromStart, graph.shapeTensor(strides)), [-1], true);
     }
     return [graph.reshape(addRows(graph, [product(sizes), ...rest], rows, g), data.shape)];
   }),

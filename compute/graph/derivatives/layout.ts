@@ -26,11 +26,10 @@ export const layout = {
   Expand: unary((g, x, _y, graph) => sumTo(graph, g, x.shape)),
   ConstantOfShape: zero,
   Shape: zero,
-  Transpose: unary<AttributesOf<'Transpose'>>((g, x, _y, graph, { permutation }) => {
-    const from = permutation.map((axis) => fromStart(axis, x.shape.length));
+  Transpose: unary<AttributesOf<'Transpose'>>((g, _x, _y, graph, { permutation }) => {
     return graph.transpose(
       g,
-      from.map((_, axis) => from.indexOf(axis)),
+      permutation.map((_, axis) => permutation.indexOf(axis)),
     );
   }),
   Squeeze: unary((g, x, _y, graph) => graph.reshape(g, x.shape)),

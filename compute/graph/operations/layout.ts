@@ -62,6 +62,8 @@ export const layout = {
     infer([input], { permutation }) {
       const axes = axesOf(permutation, input.shape.length);
       if (axes.length !== input.shape.length) refuse(`the permutation must name all ${input.shape.length} axes`);
+      // ONNX takes none that count from the end.
+      if (axes.some((axis, i) => axis !== permutation[i])) refuse('the permutation must count axes from the start');
       return [{ type: input.type, shape: axes.map((axis) => input.shape[axis]) }];
     },
     onnx: ({ permutation }) => ({ attributes: { perm: { ints: permutation } } }),
