@@ -12,6 +12,8 @@ export interface Agreement {
   agree: boolean;
   /** What was compared, with its numbers. */
   said: string;
+  /** What it means when `agree` is false: that the answers differ, unless something else was compared. */
+  otherwise?: string;
 }
 
 /** Both contenders, prepared. `peer` throws `PeerUnavailable` where there is none to run. */
@@ -153,7 +155,7 @@ export function judge(
     runs,
     range: { ours: extremes(ours), peer: extremes(peer) },
     agreement: agreement?.said ?? null,
-    reason: disagree ? 'The two do not give the same answer.' : null,
+    reason: disagree ? (agreement.otherwise ?? 'The two do not give the same answer.') : null,
   });
 }
 

@@ -63,6 +63,11 @@ describe('judge', () => {
     const row = judge('s', about, { ours: samples(1), peer: samples(10), agreement, runs: 1 });
     expect(row).toMatchObject({ ratio: 0.1, ok: false, agreement: '12 and 13', failed: false });
     expect(row.reason).toMatch(/same answer/);
+    const limited = { agree: false, said: 'worst 30 ms', otherwise: 'The limit was exceeded in a run.' };
+    expect(judge('s', about, { ours: samples(1), peer: samples(10), agreement: limited, runs: 1 })).toMatchObject({
+      ok: false,
+      reason: limited.otherwise,
+    });
   });
 });
 
