@@ -11,7 +11,7 @@ import { Socket } from 'node:net';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { MemoryWatch } from './watch.ts';
 
-/** How far a task gets beyond its budget: at some GiB/s of touching new memory, some 100 MiB. */
+/** How far a task gets beyond its budget: at 2 to 4 GiB/s of touching new memory, 100 or 200 MiB. */
 const watchMilliseconds = 50;
 
 const { fd, watch } = workerData as { fd: number; watch: MemoryWatch };
