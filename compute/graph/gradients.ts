@@ -4,8 +4,9 @@
  */
 import { formatShape, sameShape } from './dimensions.ts';
 import { derivativeOf } from './derivatives/table.ts';
-import type { FloatTensor } from './derivatives/definition.ts';
+import type { Derivative, FloatTensor } from './derivatives/definition.ts';
 import type { Graph } from './graph.ts';
+import { formatType, Refusal } from './operations/definition.ts';
 import { GraphError, type FloatType, type Tensor } from './program.ts';
 
 const isFloat = (tensor: Tensor): boolean => tensor.type === 'float32' || tensor.type === 'float64';
@@ -39,14 +40,21 @@ export function gradients<D extends FloatType>(graph: Graph, loss: Tensor<D>, by
     const given = outputs.map((output) => found.get(output));
     const wanted = inputs.map((input) => isFloat(input) && dependent.has(input));
     if (!wanted.includes(true) || given.every((gradient) => gradient === undefined)) continue;
-    const results = derivativeOf(operation)({
-      graph,
-      attributes,
-      inputs: inputs as FloatTensor[],
-      outputs: outputs as FloatTensor[],
-      gradients: given,
-      wanted,
-    });
+    let results: ReturnType<Derivative<unknown>>;
+    try {
+      results = derivativeOf(operation)({
+        graph,
+        attributes,
+        inputs: inputs as FloatTensor[],
+        outputs: outputs as FloatTensor[],
+        gradients: given,
+        wanted,
+      });
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      const got = inputs.map(formatType).join(' and ');
+      throw new GraphError(`${operation} cannot be differentiated: ${error.message}. Got ${got}.`);
+    }
     for (const [i, input] of inputs.entries()) {
       const gradient = wanted[i] ? results[i] : undefined;
       if (gradient === undefined) continue;

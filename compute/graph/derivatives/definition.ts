@@ -1,7 +1,8 @@
 /** What a rule of differentiation is: data beside the operations' table, under the same names. */
 import { formatShape, product, sameShape, type Dim, type Shape } from '../dimensions.ts';
 import type { Graph } from '../graph.ts';
-import { GraphError, type FloatType, type NumberType, type Tensor } from '../program.ts';
+import { refuse } from '../operations/definition.ts';
+import type { FloatType, NumberType, Tensor } from '../program.ts';
 
 export type FloatTensor = Tensor<FloatType>;
 
@@ -22,6 +23,7 @@ export interface Backward<A> {
 /**
  * ∂loss/∂input for each input, in the input's type and shape; `undefined` where it is zero. It is only called when an
  * output has a gradient and an input is asked for one.
+ * @throws Refusal (by `refuse`) with the reason why there is none.
  */
 export type Derivative<A> = (backward: Backward<A>) => readonly (FloatTensor | undefined)[];
 
@@ -30,11 +32,9 @@ export const zero: Derivative<unknown> = () => [];
 
 /** For operations whose gradient is not to be had. @param reason - a phrase that follows "cannot be differentiated: ". */
 export const refused =
-  (operation: string, reason: string): Derivative<unknown> =>
-  ({ inputs }) => {
-    const got = inputs.map(({ type, shape }) => `${type} ${formatShape(shape)}`).join(' and ');
-    throw new GraphError(`${operation} cannot be differentiated: ${reason}. Got ${got}.`);
-  };
+  (reason: string): Derivative<unknown> =>
+  () =>
+    refuse(reason);
 
 /** For operations with one output: its gradient comes first. */
 export function ofOutput<A>(
@@ -60,10 +60,8 @@ export function sumTo(graph: Graph, gradient: FloatTensor, shape: Shape): FloatT
     const own = axis < added ? undefined : shape[axis - added];
     if (own === dim) continue;
     if (own !== undefined && own !== 1) {
-      throw new GraphError(
-        `A gradient of the shape ${formatShape(gradient.shape)} cannot be added up to ${formatShape(shape)}: ` +
-          `whether "${own}" is 1 is not known while building.`,
-      );
+      const [from, to] = [formatShape(gradient.shape), formatShape(shape)];
+      refuse(`whether "${own}" is 1 is not known while building, and ${from} has to be added up to ${to}`);
     }
     repeated.push(axis);
   }

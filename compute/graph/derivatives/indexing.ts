@@ -2,9 +2,10 @@
 import { product, type Shape } from '../dimensions.ts';
 import type { Graph } from '../graph.ts';
 import type { Reduction } from '../operations/indexing.ts';
+import { refuse } from '../operations/definition.ts';
 import type { AttributesOf } from '../operations/table.ts';
 import type { IndexType, Tensor } from '../program.ts';
-import { ofOutput, refused, sizeAs, zero, type Backward, type FloatTensor } from './definition.ts';
+import { ofOutput, sizeAs, zero, type Backward, type FloatTensor } from './definition.ts';
 
 const indexOf = (tensor: FloatTensor) => tensor as Tensor as Tensor<IndexType>;
 const tupleOf = (tensor: FloatTensor) => tensor as Tensor as Tensor<'int64'>;
@@ -36,10 +37,11 @@ function addRows(graph: Graph, shape: Shape, index: Tensor<IndexType>, updates: 
   return graph.reshape(flat, shape);
 }
 
-/** Writing that keeps no trace of what was there, or adds to it. */
-function written(operation: string, reduction: Reduction, backward: Backward<unknown>): void {
-  if (reduction === 'none' || reduction === 'add') return;
-  refused(operation, `the reduction "${reduction}" has no rule; "none" and "add" have`)(backward);
+/** Of what several updates of one place leave, only their last and their sum have a rule. */
+function requireWritten(reduction: Reduction): void {
+  if (reduction !== 'none' && reduction !== 'add') {
+    refuse(`the reduction "${reduction}" has no rule; "none" and "add" have`);
+  }
 }
 
 export const indexing = {
@@ -81,30 +83,28 @@ export const indexing = {
     }
     return [graph.reshape(addRows(graph, [product(sizes), ...rest], rows, g), data.shape)];
   }),
-  ScatterElements: ofOutput<AttributesOf<'ScatterElements'>>((g, backward) => {
-    const { graph, attributes, wanted } = backward;
-    const { axis, reduction } = attributes;
-    const [, index, updates] = backward.inputs;
-    written('ScatterElements', reduction, backward);
-    const toData = () =>
-      reduction === 'add'
-        ? g
-        : graph.scatterElements(g, indexOf(index), graph.full(g.type, updates.shape, 0), { axis });
-    return [
-      wanted[0] ? toData() : undefined,
-      undefined,
-      wanted[2] ? graph.gatherElements(g, indexOf(index), axis) : undefined,
-    ];
-  }),
-  ScatterND: ofOutput<AttributesOf<'ScatterND'>>((g, backward) => {
-    const { graph, attributes, wanted } = backward;
-    const { reduction } = attributes;
-    const [, index, updates] = backward.inputs;
-    written('ScatterND', reduction, backward);
-    const toData = () =>
-      reduction === 'add' ? g : graph.scatterND(g, tupleOf(index), graph.full(g.type, updates.shape, 0));
-    return [wanted[0] ? toData() : undefined, undefined, wanted[2] ? graph.gatherND(g, tupleOf(index)) : undefined];
-  }),
+  ScatterElements: ofOutput<AttributesOf<'ScatterElements'>>(
+    (g, { graph, inputs: [, index, updates], attributes: { axis, reduction }, wanted }) => {
+      requireWritten(reduction);
+      const toData = () =>
+        reduction === 'add'
+          ? g
+          : graph.scatterElements(g, indexOf(index), graph.full(g.type, updates.shape, 0), { axis });
+      return [
+        wanted[0] ? toData() : undefined,
+        undefined,
+        wanted[2] ? graph.gatherElements(g, indexOf(index), axis) : undefined,
+      ];
+    },
+  ),
+  ScatterND: ofOutput<AttributesOf<'ScatterND'>>(
+    (g, { graph, inputs: [, index, updates], attributes: { reduction }, wanted }) => {
+      requireWritten(reduction);
+      const toData = () =>
+        reduction === 'add' ? g : graph.scatterND(g, tupleOf(index), graph.full(g.type, updates.shape, 0));
+      return [wanted[0] ? toData() : undefined, undefined, wanted[2] ? graph.gatherND(g, tupleOf(index)) : undefined];
+    },
+  ),
   // The places of an order differ, so that nothing need be added.
   TopK: ({ graph, inputs: [x], outputs: [, places], gradients: [g], attributes }: Backward<AttributesOf<'TopK'>>) => [
     graph.scatterElements(graph.full(x.type, x.shape, 0), indexOf(places), g!, { axis: attributes.axis }),

@@ -4,6 +4,7 @@ import type { Reduction } from '../../../compute/graph/operations/indexing.ts';
 import type { OperationName } from '../../../compute/graph/operations/table.ts';
 import type { FloatType, Tensor } from '../../../compute/graph/program.ts';
 import type { CheckedGraph, Differentiable } from './gradient-check.ts';
+import { networkGradients } from './network-cases.ts';
 
 type X = Tensor<FloatType>;
 
@@ -116,8 +117,9 @@ const scatterElements = (reduction: Reduction): Differentiable => {
     const axis = g.integer(0, 2);
     const data = g.variable(along(['n', 2, 3], axis, 4));
     const shape = along(['n', 2, 3], axis, 3);
-    const indices = g.feed('int64', [...permuted(g, 4).slice(0, 3)], along([1, 1, 1], axis, 3), along([1, 1, 1], axis, 3) as number[]); // prettier-ignore
-    const index = reduction === 'none' ? g.expand(indices, shape) : g.index('int64', shape, 4);
+    const places = permuted(g, 4).slice(0, 3);
+    const flat = [1, 1, 1].with(axis, 3);
+    const index = reduction === 'none' ? g.expand(g.feed('int64', places, flat), shape) : g.index('int64', shape, 4);
     return g.scatterElements(data, index, g.variable(shape), { axis: g.spelled(axis, 3), reduction });
   };
 };
@@ -136,6 +138,7 @@ const compares: NoGradient = { none: 'gives truth values' };
 const placed: NoGradient = { none: 'gives positions' };
 
 export const gradientCases: Record<OperationName, GradientCase | NoGradient> = {
+  ...networkGradients,
   Add: binary((g, a, b) => g.add(a, b)),
   Sub: binary((g, a, b) => g.sub(a, b)),
   Mul: binary((g, a, b) => g.mul(a, b)),
