@@ -6,6 +6,7 @@ import type { DataType } from '../onnx/datatypes.ts';
 import type { ModelProto } from '../onnx/model.ts';
 import { product, quotient, sameShape, type Dim, type Shape } from './dimensions.ts';
 import { lowerProgram, type ModelOptions } from './lowering.ts';
+import { each, windowOf, type WindowOptions } from './operations/convolution.ts';
 import type { Reduction } from './operations/indexing.ts';
 import type { AttributesOf, OperationName } from './operations/table.ts';
 import { GraphError, Program, type FloatType, type IndexType, type NumberType, type Tensor } from './program.ts';
@@ -13,7 +14,7 @@ import { GraphError, Program, type FloatType, type IndexType, type NumberType, t
 export type Operand<D extends DataType> = Tensor<D> | number;
 
 /** Operations by the shape of their call; `Graph` adds a method for each. */
-type Binary = 'Add' | 'Sub' | 'Mul' | 'Div' | 'Pow' | 'Min' | 'Max';
+type Binary = 'Add' | 'Sub' | 'Mul' | 'Div' | 'Mod' | 'Pow' | 'Min' | 'Max';
 type Comparison = 'Equal' | 'Less' | 'LessOrEqual' | 'Greater' | 'GreaterOrEqual';
 type Reducing = Extract<OperationName, `Reduce${string}`>;
 
@@ -30,6 +31,8 @@ export class Graph extends Program {
   sub = <D extends NumberType>(a: Operand<D>, b: Operand<D>): Tensor<D> => this.#binary('Sub', a, b);
   mul = <D extends NumberType>(a: Operand<D>, b: Operand<D>): Tensor<D> => this.#binary('Mul', a, b);
   div = <D extends NumberType>(a: Operand<D>, b: Operand<D>): Tensor<D> => this.#binary('Div', a, b);
+  /** The remainder, with the divisor's sign. */
+  mod = <D extends IndexType>(a: Operand<D>, b: Operand<D>): Tensor<D> => this.#binary('Mod', a, b);
   pow = <D extends NumberType>(a: Operand<D>, b: Operand<D>): Tensor<D> => this.#binary('Pow', a, b);
   min = <D extends NumberType>(a: Operand<D>, b: Operand<D>): Tensor<D> => this.#binary('Min', a, b);
   max = <D extends NumberType>(a: Operand<D>, b: Operand<D>): Tensor<D> => this.#binary('Max', a, b);
@@ -87,6 +90,55 @@ export class Graph extends Program {
   /** `yᵢ = x₀ + … + xᵢ` along an axis; from its end where `reverse` says so. */
   cumulativeSum<D extends NumberType>(x: Tensor<D>, axis: number, { reverse = false } = {}): Tensor<D> {
     return this.#one('CumSum', [x], { axis, reverse });
+  }
+
+  /**
+   * Over the axes from `axis` on: `(x − mean) · deviation⁻¹ · scale + shift`, where `deviation² = variance + epsilon`.
+   * J. L. Ba, J. R. Kiros and G. E. Hinton, "Layer Normalization", 2016.
+   * @param scale - of the normalised axes' shape, as `shift`, which may be left out.
+   */
+  layerNorm<D extends FloatType>(
+    x: Tensor<D>,
+    scale: Tensor<D>,
+    shift?: Tensor<D>,
+    { axis = -1, epsilon = 1e-5 }: Partial<AttributesOf<'LayerNormalization'>> = {},
+  ): Tensor<D> {
+    return this.#one('LayerNormalization', shift ? [x, scale, shift] : [x, scale], { axis, epsilon });
+  }
+
+  // ---- convolution and pooling of `[batch, channels, …space]` ---------------------------------------------------
+  /** @param weight - `[outer, inner / groups, …window]`. @param bias - `[outer]`. */
+  conv<D extends FloatType>(
+    x: Tensor<D>,
+    weight: Tensor<D>,
+    bias?: Tensor<D>,
+    { groups = 1, ...window }: WindowOptions & { groups?: number } = {},
+  ): Tensor<D> {
+    return this.#one('Conv', bias ? [x, weight, bias] : [x, weight], { ...windowOf(x, window), groups });
+  }
+  /** The transpose of `conv`. @param weight - `[inner, outer / groups, …window]`. @param bias - `[outer]`. */
+  convTranspose<D extends FloatType>(
+    x: Tensor<D>,
+    weight: Tensor<D>,
+    bias?: Tensor<D>,
+    { groups = 1, extra = 0, ...window }: WindowOptions & { groups?: number; extra?: number | readonly number[] } = {},
+  ): Tensor<D> {
+    const how = { ...windowOf(x, window), groups, extra: each(extra, x.shape.length - 2) };
+    return this.#one('ConvTranspose', bias ? [x, weight, bias] : [x, weight], how);
+  }
+  /** The greatest of each window. The strides are the window's sizes when left out. */
+  maxPool<D extends FloatType>(x: Tensor<D>, size: number | readonly number[], window: WindowOptions = {}): Tensor<D> {
+    const kernel = each(size, x.shape.length - 2);
+    return this.#one('MaxPool', [x], { ...windowOf(x, { strides: kernel, ...window }), kernel });
+  }
+  /** The mean of each window; padding counts as zeros where `countPads` says so, else not at all. */
+  averagePool<D extends FloatType>(
+    x: Tensor<D>,
+    size: number | readonly number[],
+    { countPads = false, ...window }: Omit<WindowOptions, 'dilations'> & { countPads?: boolean } = {},
+  ): Tensor<D> {
+    const kernel = each(size, x.shape.length - 2);
+    return this.#one('AveragePool', [x], { ...windowOf(x, { strides: kernel, ...window }), kernel, countPads });
   }
 
   // ---- reductions; over all axes when none is named -----------------------------------------------------------

@@ -57,16 +57,18 @@ export function lowerProgram(program: Program, options: ModelOptions = {}): Mode
   });
 }
 
-/** Whether an output depends on a node. */
-function reachable(program: Program): (node: Node) => boolean {
-  const seen = new Set<Node>();
-  const open = program.outputs.map((output) => output.tensor);
+/** The tensors that the outputs depend on. */
+function neededFor(outputs: Program['outputs']): Set<Tensor> {
+  const needed = new Set<Tensor>();
+  const nodes = new Set<Node>();
+  const open = outputs.map((output) => output.tensor);
   for (let tensor = open.pop(); tensor !== undefined; tensor = open.pop()) {
-    if (tensor.source.kind !== 'node' || seen.has(tensor.source.node)) continue;
-    seen.add(tensor.source.node);
+    needed.add(tensor);
+    if (tensor.source.kind !== 'node' || nodes.has(tensor.source.node)) continue;
+    nodes.add(tensor.source.node);
     open.push(...tensor.source.node.inputs);
   }
-  return (node) => seen.has(node);
+  return needed;
 }
 
 /** What a graph and the bodies in it share: a name may stand for one value only in all of them. */
@@ -91,11 +93,13 @@ class Writer {
   readonly #names = new Map<Tensor, string>();
   readonly #outputs: { name: string; tensor: Tensor }[];
   readonly #settings = new Map<string, string>();
+  readonly #needed: Set<Tensor>;
 
   constructor(program: Program, scope: Scope, around?: Around) {
     this.#program = program;
     this.#scope = scope;
     this.#around = around;
+    this.#needed = neededFor(program.outputs);
     // In a body, names are its own affair; those of the model's inputs and outputs are for others to use.
     const named = (name: string) => this.#unique(around === undefined ? name : `${around.loop}/${name}`, true);
     for (const input of program.inputs) this.#names.set(input, named(input.source.name));
@@ -107,7 +111,9 @@ class Writer {
   }
 
   graph(name: string): GraphProto {
-    const node = this.#program.nodes.filter(reachable(this.#program)).map((one) => this.#node(one));
+    const node = this.#program.nodes
+      .filter(({ outputs }) => outputs.some((tensor) => this.#needed.has(tensor)))
+      .map((one) => this.#node(one));
     node.push(...this.#renamedOutputs());
     return create(GraphProtoSchema, {
       name,
@@ -130,7 +136,9 @@ class Writer {
     const { attributes = {}, settings = [], inputs } = row.onnx?.(node.attributes) ?? {};
     const values = node.inputs.map((tensor) => this.#nameOf(tensor));
     const input = [...values.slice(0, inputs), ...settings.map((setting) => this.#setting(setting))];
-    const output = node.outputs.map((tensor) => this.#nameOf(tensor));
+    const last = node.outputs.findLastIndex((tensor) => this.#needed.has(tensor));
+    const written = Math.max(row.needed ?? node.outputs.length, last + 1);
+    const output = node.outputs.slice(0, written).map((tensor) => this.#nameOf(tensor));
     const name = this.#unique(`${node.operation}/`);
     const attributeOf = ([key, value]: [string, OnnxAttribute]) =>
       'body' in value ? this.#body(key, value.body, name) : attribute(key, value);

@@ -40,6 +40,8 @@ export interface Operation<A> {
   readonly since: number;
   /** Number of input tensors, or its bounds. */
   readonly arity: number | { readonly atLeast: number; readonly atMost?: number };
+  /** How many outputs every node has in ONNX; those after them are left out where nothing needs them. All by default. */
+  readonly needed?: number;
   /**
    * Types and shapes of the outputs.
    * @param fresh - a new symbol for a size that only the run can tell.

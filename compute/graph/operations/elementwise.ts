@@ -1,7 +1,16 @@
 /** Operations on each element, with NumPy's broadcasting. */
 import { toOnnxType, type DataType } from '../../onnx/datatypes.ts';
 import { broadcastShapes } from '../dimensions.ts';
-import { floats, numbers, operation, refuse, requireSameType, requireType, type TensorType } from './definition.ts';
+import {
+  floats,
+  indices,
+  numbers,
+  operation,
+  refuse,
+  requireSameType,
+  requireType,
+  type TensorType,
+} from './definition.ts';
 
 function broadcast(inputs: readonly TensorType[], type: DataType): TensorType[] {
   const shape = broadcastShapes(inputs.map((input) => input.shape));
@@ -55,6 +64,15 @@ export const elementwise = {
   Mul: arithmetic(14),
   Div: arithmetic(14),
   Pow: arithmetic(15),
+  /** The remainder, with the divisor's sign. */
+  Mod: operation({
+    since: 13,
+    arity: 2,
+    infer(inputs) {
+      for (const input of inputs) requireType(input, indices);
+      return broadcast(inputs, requireSameType(inputs));
+    },
+  }),
   Min: arithmetic(13),
   Max: arithmetic(13),
   Equal: comparison(13, [...numbers, 'bool']),

@@ -3,16 +3,20 @@
  * differentiation is a row of `../derivatives/table.ts`.
  */
 import { control } from './control.ts';
+import { convolution } from './convolution.ts';
 import type { Operation } from './definition.ts';
 import { elementwise } from './elementwise.ts';
 import { indexing } from './indexing.ts';
 import { layout } from './layout.ts';
 import { linear } from './linear.ts';
+import { normalization } from './normalization.ts';
 import { reductions } from './reduction.ts';
 
 export const operations = {
   ...elementwise,
   ...linear,
+  ...convolution,
+  ...normalization,
   ...reductions,
   ...layout,
   ...indexing,

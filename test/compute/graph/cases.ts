@@ -2,6 +2,7 @@
 import { sum } from '../../../compute/graph/dimensions.ts';
 import type { OperationName } from '../../../compute/graph/operations/table.ts';
 import type { Tensor } from '../../../compute/graph/program.ts';
+import { networkCases } from './network-cases.ts';
 import type { FedGraph } from './running.ts';
 
 export interface Case {
@@ -54,6 +55,7 @@ const erf = (x: number) => {
 };
 
 export const cases: Record<OperationName, Case> = {
+  ...networkCases,
   Add: binary(
     (g, x, y) => g.add(x, y),
     (x, y) => x + y,
