@@ -1,5 +1,5 @@
 /** Law 6: any other ONNX runtime loads the graphs and gives the same lists. Needs a Python with onnx and onnxruntime. */
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,17 +9,8 @@ import { Random } from '../../../contracts/random.ts';
 import { lowerAls } from '../../../models/lowering/als.ts';
 import { lowerItemKnn } from '../../../models/lowering/item-knn.ts';
 import { lowerPopularity } from '../../../models/lowering/popularity.ts';
+import { noPython, python, withPython } from '../../python.ts';
 import { ask, catalogueOf, feedsOf, randomHistory, withGraph, type Question } from './asking.ts';
-
-const python = process.env['TRADEWIND_PYTHON'] ?? 'python3';
-const probe = spawnSync(python, ['-c', 'import onnx, onnxruntime, numpy'], { encoding: 'utf8' });
-const reason =
-  probe.status === 0
-    ? undefined
-    : `${python} has no onnx and onnxruntime: ${probe.error?.message ?? probe.stderr.trim().split('\n').at(-1)}`;
-
-// The default reporter shows that a test was skipped, but not why.
-if (reason !== undefined) console.warn(`Skipped: ${reason}`);
 
 const items = 30;
 const factors = 8;
@@ -52,12 +43,11 @@ interface Answers {
   reference: { ids: string[][]; scores: number[][] };
 }
 
-describe('recommender graphs in other runtimes', () => {
+describe.skipIf(noPython !== undefined)(withPython('recommender graphs in other runtimes'), () => {
   it.for<[string, Question]>([
     ['a batch', { histories: [[], randomHistory(random, catalogue, 4), randomHistory(random, catalogue, 9)], k: 6 }],
     ['an empty history', { histories: [[]], k: items + 5 }],
-  ])('pass the ONNX checker and answer %s as onnxruntime-node does', async ([, question], { skip }) => {
-    if (reason !== undefined) skip(reason);
+  ])('pass the ONNX checker and answer %s as onnxruntime-node does', async ([, question]) => {
     const folder = mkdtempSync(join(tmpdir(), 'tradewind-graphs-'));
     onTestFinished(() => rmSync(folder, { recursive: true }));
     const paths = Object.entries(models).map(([name, bytes]) => {
