@@ -4,6 +4,7 @@ import type { Reduction } from '../../../compute/graph/operations/indexing.ts';
 import type { OperationName } from '../../../compute/graph/operations/table.ts';
 import type { FloatType, Tensor } from '../../../compute/graph/program.ts';
 import type { CheckedGraph, Differentiable } from './gradient-check.ts';
+import { networkGradients } from './network-cases.ts';
 
 type X = Tensor<FloatType>;
 
@@ -137,6 +138,7 @@ const compares: NoGradient = { none: 'gives truth values' };
 const placed: NoGradient = { none: 'gives positions' };
 
 export const gradientCases: Record<OperationName, GradientCase | NoGradient> = {
+  ...networkGradients,
   Add: binary((g, a, b) => g.add(a, b)),
   Sub: binary((g, a, b) => g.sub(a, b)),
   Mul: binary((g, a, b) => g.mul(a, b)),
