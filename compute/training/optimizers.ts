@@ -4,16 +4,18 @@
  */
 import type { Graph } from '../graph/graph.ts';
 import type { Tensor } from '../graph/program.ts';
+import { elements } from './initializers.ts';
+
+/** Numbers of each step, by name. Before the loop they are vectors with one element a step; in it, scalars. */
+export type StepNumbers<T extends 'float32' | 'float64' = 'float32'> = Readonly<Record<string, Tensor<T>>>;
 
 export interface UpdateInput {
   parameter: Tensor<'float32'>;
   /** Clipped already; of the parameter's shape. */
   gradient: Tensor<'float32'>;
   slots: Readonly<Record<string, Tensor<'float32'>>>;
-  /** float64 scalar, as a small learning rate times a small correction should not be rounded twice. */
-  learningRate: Tensor<'float64'>;
-  /** float64 scalar: 1 in the first step. */
-  time: Tensor<'float64'>;
+  /** What `numbers` gave for this step. */
+  numbers: StepNumbers;
   /** λ ≥ 0 for this parameter. */
   weightDecay: number;
 }
@@ -23,8 +25,19 @@ export interface Update {
   slots: Readonly<Record<string, Tensor<'float32'>>>;
 }
 
+/** An optimizer treats each element by itself, so that parameters may be joined into one before they are updated. */
 export interface Optimizer {
   readonly slots: readonly string[];
+  /**
+   * What depends on nothing but the step, made for all steps of a run at once.
+   * @param learningRate - float64 `[steps]`: a small rate times a small correction should not be rounded twice.
+   * @param time - float64 `[steps]`: 1 in the very first step.
+   * @param weightDecay - λ of the parameters that it applies to.
+   */
+  numbers(
+    graph: Graph,
+    input: { learningRate: Tensor<'float64'>; time: Tensor<'float64'>; weightDecay: number },
+  ): StepNumbers<'float64'>;
   update(graph: Graph, input: UpdateInput): Update;
 }
 
@@ -37,9 +50,9 @@ export function sgd({ momentum = 0, nesterov = false }: { momentum?: number; nes
   requireFraction('momentum', momentum);
   return {
     slots: momentum > 0 ? ['velocity'] : [],
-    update(graph, { parameter, gradient, slots, learningRate, weightDecay }): Update {
+    numbers: (_graph, { learningRate }) => ({ rate: learningRate }),
+    update(graph, { parameter, gradient, slots, numbers: { rate }, weightDecay }): Update {
       const g = decayed(graph, gradient, parameter, weightDecay);
-      const rate = graph.cast(learningRate, 'float32');
       const step = (direction: Tensor<'float32'>) => graph.sub(parameter, graph.mul(direction, rate));
       if (momentum === 0) return { parameter: step(g), slots: {} };
       const velocity = graph.add(graph.mul(slots['velocity'], momentum), g);
@@ -68,11 +81,10 @@ export function adam(parameters: AdamParameters = {}): Optimizer {
 
 /** AdamW (I. Loshchilov and F. Hutter, ICLR 2019): weight decay apart from the gradient, w ← w − η λ w. */
 export function adamW(parameters: AdamParameters = {}): Optimizer {
-  return adaptive(parameters, (graph, { parameter, gradient, learningRate, weightDecay }) => {
-    if (weightDecay === 0) return { parameter, gradient };
-    const kept = graph.cast(graph.sub(1, graph.mul(learningRate, weightDecay)), 'float32');
-    return { parameter: graph.mul(parameter, kept), gradient };
-  });
+  return adaptive(parameters, (graph, { parameter, gradient, numbers, weightDecay }) => ({
+    parameter: weightDecay === 0 ? parameter : graph.mul(parameter, numbers['kept']),
+    gradient,
+  }));
 }
 
 /**
@@ -89,24 +101,74 @@ function adaptive(
   if (!(epsilon > 0)) throw new RangeError(`The epsilon of an optimizer must be greater than 0. Got ${epsilon}.`);
   return {
     slots: ['mean', 'square'],
-    update(graph, input) {
-      const { slots, learningRate, time } = input;
-      const { parameter, gradient } = decay(graph, input);
-      const m = graph.add(graph.mul(slots['mean'], beta1), gradient);
-      const v = graph.add(graph.mul(slots['square'], beta2), graph.mul(gradient, gradient));
+    numbers(graph, { learningRate, time, weightDecay }) {
       // In float64: 1 − 0.999 has four digits less than 0.999 has.
       const correction = (beta: number) =>
         graph.div(1 - beta, graph.sub(1, graph.pow(graph.literal('float64', beta), time)));
       const rootC = graph.sqrt(correction(beta2));
-      const rate = graph.cast(graph.div(graph.mul(learningRate, correction(beta1)), rootC), 'float32');
-      const offset = graph.cast(graph.div(epsilon, rootC), 'float32');
-      const direction = graph.div(m, graph.add(graph.sqrt(v), offset));
       return {
-        parameter: graph.sub(parameter, graph.mul(direction, rate)),
+        rate: graph.div(graph.mul(learningRate, correction(beta1)), rootC),
+        offset: graph.div(epsilon, rootC),
+        kept: graph.sub(1, graph.mul(learningRate, weightDecay)),
+      };
+    },
+    update(graph, input) {
+      const { slots, numbers } = input;
+      const { parameter, gradient } = decay(graph, input);
+      const m = graph.add(graph.mul(slots['mean'], beta1), gradient);
+      const v = graph.add(graph.mul(slots['square'], beta2), graph.mul(gradient, gradient));
+      const direction = graph.div(m, graph.add(graph.sqrt(v), numbers['offset']));
+      return {
+        parameter: graph.sub(parameter, graph.mul(direction, numbers['rate'])),
         slots: { mean: m, square: v },
       };
     },
   };
+}
+
+/** Elements up to which a node costs more than the work in it. */
+const small = 4096;
+
+/**
+ * Updates of several parameters. The small ones with the same weight decay are joined into one vector before and parted
+ * after it: ten nodes for a bias of ten numbers would take longer than the bias.
+ */
+export function updateAll(graph: Graph, optimizer: Optimizer, inputs: readonly UpdateInput[]): Update[] {
+  const updates: Update[] = [];
+  const groups = new Map<number, number[]>();
+  for (const [i, input] of inputs.entries()) {
+    if (elements(input.parameter.shape as number[]) > small) updates[i] = optimizer.update(graph, input);
+    else groups.set(input.weightDecay, [...(groups.get(input.weightDecay) ?? []), i]);
+  }
+  for (const group of groups.values()) {
+    const parts = group.map((i) => inputs[i]);
+    if (parts.length === 1) {
+      updates[group[0]] = optimizer.update(graph, parts[0]);
+      continue;
+    }
+    const flat = (x: Tensor<'float32'>) => graph.reshape(x, [-1]);
+    const joined = (of: (input: UpdateInput) => Tensor<'float32'>) =>
+      graph.concat(
+        parts.map((part) => flat(of(part))),
+        0,
+      );
+    const shapes = parts.map(({ parameter }) => parameter.shape);
+    const sizes = shapes.map((shape) => elements(shape as number[]));
+    const parted = (x: Tensor<'float32'>) => graph.split(x, 0, sizes).map((part, k) => graph.reshape(part, shapes[k]));
+    const update = optimizer.update(graph, {
+      ...parts[0],
+      parameter: joined((part) => part.parameter),
+      gradient: joined((part) => part.gradient),
+      slots: Object.fromEntries(optimizer.slots.map((slot) => [slot, joined((part) => part.slots[slot])])),
+    });
+    const nextParameters = parted(update.parameter);
+    const nextSlots = optimizer.slots.map((slot) => [slot, parted(update.slots[slot])] as const);
+    for (const [k, i] of group.entries()) {
+      const slots = Object.fromEntries(nextSlots.map(([slot, all]) => [slot, all[k]]));
+      updates[i] = { parameter: nextParameters[k], slots };
+    }
+  }
+  return updates;
 }
 
 /** g + λ w */

@@ -9,7 +9,7 @@ import { gradients } from '../graph/gradients.ts';
 import { GraphError, type Tensor } from '../graph/program.ts';
 import { encodeModel } from '../onnx/model.ts';
 import type { Initializer } from './initializers.ts';
-import { clipped, type Clipping, type Optimizer } from './optimizers.ts';
+import { clipped, updateAll, type Clipping, type Optimizer } from './optimizers.ts';
 import { constant, type Schedule } from './schedules.ts';
 
 export interface ParameterDefinition {
@@ -129,6 +129,13 @@ export function trainingProgram<P extends string, R extends Columns, T extends C
   for (const { name, shape } of states) before[name] = graph.input(name, 'float32', shape);
   const rowCount = graph.reshape(graph.sizeTensor('rows'), []);
 
+  // The steps of this run, and what the optimizer wants to know of each: made once, not in every step.
+  const step0 = before[tensorNames.step] as Tensor<'int64'>;
+  const steps = graph.cast(graph.range('int64', step0, graph.add(step0, trips), 1, 'trips'), 'float64');
+  const scheduled = graph.expand(schedule(graph, steps), ['trips']);
+  const forSteps = optimizer.numbers(graph, { learningRate: scheduled, time: graph.add(steps, 1), weightDecay });
+  const numbers = Object.entries(forSteps).map(([name, of]) => [name, graph.cast(of, 'float32')] as const);
+
   const { states: after, collected } = graph.loop({ trips, states: before, size: 'steps' }, (body, now) => {
     // Rows [k B, min((k + 1) B, rows)) of the order: the last batch is as large as what is left.
     const begin = body.mul(body.add(body.capture(first), now.iteration), batchSize);
@@ -147,22 +154,24 @@ export function trainingProgram<P extends string, R extends Columns, T extends C
     });
     const raw = gradients(body, loss, current);
     const used = clip === undefined ? raw : clipped(body, raw, clip);
-    const done = body.cast(step, 'float64');
-    const time = body.add(done, 1);
-    const rate = schedule(body, done);
     const next: Record<string, Tensor> = { [tensorNames.step]: body.add(step, 1) };
-    for (const [i, name] of names.entries()) {
-      const slots = Object.fromEntries(optimizer.slots.map((slot) => [slot, state(tensorNames.slot(name, slot))]));
-      const update = optimizer.update(body, {
+    const ofStep = Object.fromEntries(
+      numbers.map(([name, vector]) => [name, body.gather(body.capture(vector), now.iteration)]),
+    );
+    const updates = updateAll(
+      body,
+      optimizer,
+      names.map((name, i) => ({
         parameter: current[i],
         gradient: used[i],
-        slots,
-        learningRate: rate,
-        time,
+        slots: Object.fromEntries(optimizer.slots.map((slot) => [slot, state(tensorNames.slot(name, slot))])),
+        numbers: ofStep,
         weightDecay: parameters[name].decay === false ? 0 : weightDecay,
-      });
-      next[tensorNames.parameter(name)] = update.parameter;
-      for (const slot of optimizer.slots) next[tensorNames.slot(name, slot)] = update.slots[slot];
+      })),
+    );
+    for (const [i, name] of names.entries()) {
+      next[tensorNames.parameter(name)] = updates[i].parameter;
+      for (const slot of optimizer.slots) next[tensorNames.slot(name, slot)] = updates[i].slots[slot];
     }
     // False for NaN as well, and then nothing more is learned from it.
     return { states: next, collected: { loss }, proceed: body.lessOrEqual(body.abs(loss), largestFloat) };

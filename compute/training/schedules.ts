@@ -2,7 +2,11 @@
 import type { Graph } from '../graph/graph.ts';
 import type { Tensor } from '../graph/program.ts';
 
-/** @param step - float64 scalar: batches done so far, 0 in the first. @returns the learning rate, a float64 scalar. */
+/**
+ * Of all steps of a run at once.
+ * @param step - float64 `[steps]`: batches done before it, 0 in the very first.
+ * @returns the learning rate, float64 `[steps]`, or a scalar where it is the same in all of them.
+ */
 export type Schedule = (graph: Graph, step: Tensor<'float64'>) => Tensor<'float64'>;
 
 export function constant(rate: number): Schedule {
