@@ -87,18 +87,18 @@ export async function openSession(model: string | Uint8Array, options: SessionOp
       remedy: 'Fetch the artifact again.',
     });
   }
-  const settings: ort.InferenceSession.SessionOptions = {
-    executionProviders: [nativeProvider({ provider, gpu })],
-    intraOpNumThreads: threadsWithinGrant(threads),
-    interOpNumThreads: 1,
-    executionMode: 'sequential',
-    graphOptimizationLevel: 'all',
-    // Threads that wait by spinning answered no sooner and took twice the CPU time, which others on the machine need:
-    // a kernel of ours, the event loop, the next session.
-    // After a run they stop in either case.
-    extra: { session: { intra_op: { allow_spinning: spinning ? '1' : '0' }, force_spinning_stop: '1' } },
-  };
   try {
+    const settings: ort.InferenceSession.SessionOptions = {
+      executionProviders: [nativeProvider({ provider, gpu }, model)],
+      intraOpNumThreads: threadsWithinGrant(threads),
+      interOpNumThreads: 1,
+      executionMode: 'sequential',
+      graphOptimizationLevel: 'all',
+      // Threads that wait by spinning answered no sooner and took twice the CPU time, which others on the machine need:
+      // a kernel of ours, the event loop, the next session.
+      // After a run they stop in either case.
+      extra: { session: { intra_op: { allow_spinning: spinning ? '1' : '0' }, force_spinning_stop: '1' } },
+    };
     const native =
       typeof model === 'string'
         ? await ort.InferenceSession.create(model, settings)

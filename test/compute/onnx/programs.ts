@@ -42,6 +42,16 @@ export const programs: Readonly<Record<string, BuildProgram>> = {
     const masked = g.where(g.less(at(1), at(0)), scores, Number.NEGATIVE_INFINITY);
     return { y: g.matmul(g.softmax(g.where(g.equal(at(0), at(1)), 0, masked)), value) };
   },
+  'convolutional network and its gradients': (g) => {
+    const x = matrix(g, 4, 1, 14, 14);
+    const [kernel, bias] = [g.mul(matrix(g, 6, 1, 3, 3), 0.3), matrix(g, 6)];
+    const [scale, weight] = [matrix(g, 6 * 6 * 6), g.mul(matrix(g, 6 * 6 * 6, 5), 0.1)];
+    const seen = g.maxPool(g.relu(g.conv(x, kernel, bias)), 2);
+    const y = g.logSoftmax(g.matmul(g.layerNorm(g.reshape(seen, [4, -1]), scale), weight), 1);
+    const loss = g.neg(g.mean(g.gatherElements(y, g.feed('int64', [1, 0, 4, 2], [4, 1]), 1)));
+    const [byKernel, byBias, byScale, byWeight] = gradients(g, loss, [kernel, bias, scale, weight]);
+    return { y, loss, byKernel, byBias, byScale, byWeight };
+  },
   'power iteration in a loop': (g) => {
     const m = matrix(g, 24, 24);
     const state = { x: matrix(g, 24, 1) };

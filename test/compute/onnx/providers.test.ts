@@ -50,6 +50,8 @@ describe.each(others)('$provider', ({ provider, usable, reason }) => {
   it(`${place?.title ?? provider} computes what the CPU computes, within the stated tolerance`, async ({ skip }) => {
     const report = place && (await probeProvider({ provider }, { env: place.env }));
     if (!report?.usable) {
+      // A driver that is there and fails is a fault.
+      expect(report?.reason ?? 'nothing to try').toMatch(/^no/);
       const why = `${provider} was not held against the CPU: ${report?.reason ?? reason}`;
       console.warn(`skipped: ${why}`);
       return skip(why);
