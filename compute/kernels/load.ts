@@ -4,7 +4,17 @@ import { fileURLToPath } from 'node:url';
 import { TradewindError } from '../../contracts/errors.ts';
 
 /** One wasm module each; `vector.ts` and `selection.ts` beside them are shared source. */
-export const kernelNames = ['als', 'fold-in', 'similarity', 'scoring', 'top-k', 'csr', 'linear-svm', 'probe'] as const;
+export const kernelNames = [
+  'als',
+  'fold-in',
+  'similarity',
+  'scoring',
+  'top-k',
+  'text',
+  'csr',
+  'linear-svm',
+  'probe',
+] as const;
 export type KernelName = (typeof kernelNames)[number];
 
 /** Pages of 64 KiB that a 32-bit address reaches: 4 GiB. */
