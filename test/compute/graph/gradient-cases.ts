@@ -54,6 +54,8 @@ const binary = (
         (g) => f(g, draw(g, a, 'a'), draw(g, b, 'b')),
       ]),
     ),
+    // The gradient of a sum is one number for all elements.
+    'a row, within a sum': (g) => g.sum(f(g, draw(g, ['n', 3], 'a'), draw(g, [3], 'b'))),
     'one tensor twice': (g) => {
       const x = g.variable(['n', 2], [0.5, 2]);
       return f(g, x, x);
@@ -65,7 +67,6 @@ const unary = (f: (g: CheckedGraph, x: X) => X, range?: readonly [number, number
   programs: {
     'any shape': (g) => f(g, g.variable(['n', ...g.sizes(g.integer(0, 2))], range)),
     'a scalar': (g) => f(g, g.variable([], range)),
-    // The gradient of a sum is one number for all elements.
     'within a sum': (g) => g.sum(f(g, g.variable(['n', 2], range)), [0]),
   },
 });
@@ -152,7 +153,12 @@ export const gradientCases: Record<OperationName, GradientCase | NoGradient> = {
         (g, a, b) => g.pow(a, b),
         (g, shape, side) => g.variable(shape, side === 'a' ? [0.3, 2] : [-2, 2]),
       ).programs,
-      'a number as exponent': (g) => g.pow(g.variable(['n', 3], [0.3, 2]), g.pick([0, 1, 2, 3, -1, 0.5, -1.5])),
+      ...Object.fromEntries(
+        [0, 1, 2, 3, -1, 0.5].map((exponent): [string, Differentiable] => [
+          `the exponent ${exponent}`,
+          (g) => g.pow(g.variable(['n', 2], [0.3, 2]), exponent),
+        ]),
+      ),
       'whole exponents of any base': (g) => {
         const exponents = g.fed(g.type, [4], () => g.integer(0, 3));
         return g.pow(g.apart(['n', 4], [-2, 2]), exponents);
@@ -325,8 +331,11 @@ export const gradientCases: Record<OperationName, GradientCase | NoGradient> = {
       'some of free sizes': (g) => {
         const x = g.concat([g.variable(['n', 1]), g.variable(['m', 1]), g.variable([2, 1])], 0);
         const pieces = g.split(x, 0, ['m', 1, sum('n', 1)]);
-        const left = g.pick([[0], [1], [2], [0, 2]]);
-        return left.map((i) => g.sum(g.exp(pieces[i]))).reduce((a, b) => g.mul(a, b));
+        return g.exp(pieces[g.integer(0, 2)]);
+      },
+      'two of three pieces': (g) => {
+        const pieces = g.split(g.variable(['n', 6]), 1, [1, 2, 3]);
+        return g.mul(g.sum(g.exp(pieces[0])), g.sum(g.exp(pieces[2])));
       },
     },
   },
