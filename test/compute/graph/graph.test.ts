@@ -32,6 +32,14 @@ describe('a program that cannot be right', () => {
       /stay 6\*n, not become 5\*n/,
     ],
     ['an impossible remainder', (g) => g.reshape(g.input('x', 'float32', [7]), [2, -1]), /stay 7/],
+    [
+      'pieces that leave something',
+      (g) => g.split(g.input('x', 'float32', ['n', 6]), -1, [2, 3]),
+      /add up to 6, not 5/,
+    ],
+    ['a piece of less than nothing', (g) => g.split(g.input('x', 'float32', [6]), 0, [7, -1]), /at least 0, not -1/],
+    ['padding of one axis of two', (g) => g.pad(g.input('x', 'float32', ['n', 2]), [1], [1]), /name all 2 axes/],
+    ['padding that takes away', (g) => g.pad(g.input('x', 'float32', ['n']), [0], [-1]), /at least 0, not -1/],
     ['too few inputs', (g) => g.apply('Add', [g.literal('float32', 1)], {}), /takes 2 inputs/],
     [
       'data that does not fill its shape',
