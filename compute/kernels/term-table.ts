@@ -72,7 +72,7 @@ export function emptyTable(threads: KernelThreads, terms: number, least = 16): T
 
 /**
  * All terms of the documents: a batch of documents for which there is room, whatever they hold, and then as many again
- * or, where a quarter of the slots is taken, a larger table.
+ * or, where more than a quarter of the slots is taken, a larger table.
  */
 export async function collectTerms(threads: KernelThreads, tokens: Tokens, [least, most]: Ngrams): Promise<TermTable> {
   const { bounds, chunks, documents } = tokens;
@@ -88,7 +88,9 @@ export async function collectTerms(threads: KernelThreads, tokens: Tokens, [leas
     if (next === begin || tooFull) {
       // One chunk may hold more than there is room for.
       next = begin;
-      table = await grown(threads, table, Math.max(2 * table.capacity, taken + bounds[chunks[begin][1]] - done));
+      const needed = taken + bounds[chunks[begin][1]] - done;
+      // Four times as large, so that what is moved in all is a third of what the last table holds.
+      table = await grown(threads, table, Math.max(2 * table.capacity - 1, needed));
       continue;
     }
     const { slots, capacity, taken: counter } = table;

@@ -203,8 +203,17 @@ describe('fitVocabulary', () => {
     expect(actual.terms.length).toBeGreaterThan(2 ** 15);
     expect(actual).toEqual(expected);
     expect((await fitVocabulary(three, documents)).vocabulary).toEqual(fitted.vocabulary);
-    const again = await fitVocabulary(three, documents, { ngrams: [1, 2], minDf: { documents: 2 } });
-    expect(again).toEqual(await fitVocabulary(kernels, documents, { ngrams: [1, 2], minDf: { documents: 2 } }));
+  });
+
+  it('finds each term once where the table grows again and again', async () => {
+    const rows = Array.from({ length: 200 }, (_, d) => Array.from({ length: 300 }, (_unused, k) => `w${d}x${k}`));
+    const documents = encodeDocuments(rows.map((row) => row.join(' ')));
+    const fits = [kernels, three].map((threads) => fitVocabulary(threads, documents, { ngrams: [1, 4] }));
+    const [one, other] = await Promise.all(fits);
+    expect(one.vocabulary.size).toBe(200 * (300 + 299 + 298 + 297));
+    expect(one.counts.values.every((count) => count === 1)).toBe(true);
+    expect(Buffer.from(other.vocabulary.bytes).equals(one.vocabulary.bytes)).toBe(true);
+    expect(Buffer.from(other.counts.indices.buffer).equals(Buffer.from(one.counts.indices.buffer))).toBe(true);
   });
 
   it('takes one document that is larger than a chunk and the first table', async () => {
