@@ -5,7 +5,7 @@
 import { formatShape, sameShape } from './dimensions.ts';
 import { derivativeOf } from './derivatives/table.ts';
 import type { Derivative, FloatTensor } from './derivatives/definition.ts';
-import type { Graph } from './graph.ts';
+import type { Composite, Graph } from './graph.ts';
 import { formatType, Refusal } from './operations/definition.ts';
 import { GraphError, type FloatType, type Tensor } from './program.ts';
 
@@ -36,15 +36,25 @@ export function gradients<D extends FloatType>(graph: Graph, loss: Tensor<D>, by
   }
 
   const found = new Map<Tensor, FloatTensor>([[loss, graph.literal(loss.type, 1) as FloatTensor]]);
-  for (const { operation, attributes, inputs, outputs } of nodes.toReversed()) {
+  const done = new Set<Composite>();
+  for (const node of nodes.toReversed()) {
+    const composite = graph.composites.get(node);
+    if (composite !== undefined) {
+      // All that uses one of its outputs comes after the last node that computes one, and has been passed.
+      if (done.has(composite)) continue;
+      done.add(composite);
+    }
+    const { inputs, outputs } = composite ?? node;
+    const name = composite?.name ?? node.operation;
     const given = outputs.map((output) => found.get(output));
     const wanted = inputs.map((input) => isFloat(input) && dependent.has(input));
     if (!wanted.includes(true) || given.every((gradient) => gradient === undefined)) continue;
     let results: ReturnType<Derivative<unknown>>;
     try {
-      results = derivativeOf(operation)({
+      const rule: Derivative<unknown> = composite?.derivative ?? derivativeOf(node.operation);
+      results = rule({
         graph,
-        attributes,
+        attributes: composite === undefined ? node.attributes : undefined,
         inputs: inputs as FloatTensor[],
         outputs: outputs as FloatTensor[],
         gradients: given,
@@ -53,14 +63,14 @@ export function gradients<D extends FloatType>(graph: Graph, loss: Tensor<D>, by
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
       const got = inputs.map(formatType).join(' and ');
-      throw new GraphError(`${operation} cannot be differentiated: ${error.message}. Got ${got}.`);
+      throw new GraphError(`${name} cannot be differentiated: ${error.message}. Got ${got}.`);
     }
     for (const [i, input] of inputs.entries()) {
       const gradient = wanted[i] ? results[i] : undefined;
       if (gradient === undefined) continue;
       if (gradient.type !== input.type || !sameShape(gradient.shape, input.shape)) {
         throw new Error(
-          `The derivative of ${operation} gives ${gradient.type} ${formatShape(gradient.shape)} for ` +
+          `The derivative of ${name} gives ${gradient.type} ${formatShape(gradient.shape)} for ` +
             `${input.type} ${formatShape(input.shape)}.`,
         );
       }

@@ -5,11 +5,20 @@
 import type { DataType } from '../onnx/datatypes.ts';
 import type { ModelProto } from '../onnx/model.ts';
 import { product, quotient, sameShape, type Dim, type Shape } from './dimensions.ts';
+import type { Derivative } from './derivatives/definition.ts';
 import { lowerProgram, type ModelOptions } from './lowering.ts';
 import { each, windowOf, type WindowOptions } from './operations/convolution.ts';
 import type { Reduction } from './operations/indexing.ts';
 import type { AttributesOf, OperationName } from './operations/table.ts';
-import { GraphError, Program, type FloatType, type IndexType, type NumberType, type Tensor } from './program.ts';
+import {
+  GraphError,
+  Program,
+  type FloatType,
+  type IndexType,
+  type Node,
+  type NumberType,
+  type Tensor,
+} from './program.ts';
 
 export type Operand<D extends DataType> = Tensor<D> | number;
 
@@ -25,7 +34,30 @@ export interface LoopStep<S, C> {
   proceed?: Tensor<'bool'>;
 }
 
+/** Nodes that `gradients` takes as one operation. */
+export interface Composite {
+  readonly name: string;
+  readonly inputs: readonly Tensor[];
+  readonly outputs: readonly Tensor[];
+  readonly derivative: Derivative<unknown>;
+}
+
 export class Graph extends Program {
+  /** By each node that computes one of its outputs. */
+  readonly composites = new Map<Node, Composite>();
+
+  /**
+   * Has `gradients` take what computes the outputs as one operation with a rule of its own, where the way through the
+   * nodes would be slower, or would split at a kink what has to go one way.
+   */
+  composite(name: string, inputs: readonly Tensor[], outputs: readonly Tensor[], rule: Derivative<unknown>): void {
+    const composite: Composite = { name, inputs, outputs, derivative: rule };
+    for (const { source } of outputs) {
+      if (source.kind !== 'node') throw new GraphError(`${name}: the outputs must be computed.`);
+      this.composites.set(source.node, composite);
+    }
+  }
+
   // ---- elementwise, broadcasting -------------------------------------------------------------------------------
   add = <D extends NumberType>(a: Operand<D>, b: Operand<D>): Tensor<D> => this.#binary('Add', a, b);
   sub = <D extends NumberType>(a: Operand<D>, b: Operand<D>): Tensor<D> => this.#binary('Sub', a, b);
