@@ -13,6 +13,7 @@ export const kernelNames = [
   'text',
   'csr',
   'linear-svm',
+  'trees',
   'probe',
 ] as const;
 export type KernelName = (typeof kernelNames)[number];
