@@ -46,7 +46,7 @@ describe('als gram', () => {
 });
 
 describe('fold-in gram', () => {
-  it.each(lengths.map((rows) => ({ rows })))('is exact to float64 for $rows rows', async ({ rows }) => {
+  it.each([...lengths, 1000].map((rows) => ({ rows })))('is exact to float64 for $rows rows', async ({ rows }) => {
     for (const n of widths) {
       const Y = paddedFactors(new Random(rows, n), rows, n, n);
       const [y, part] = [kernels.put(Y), kernels.alloc(n * n * 8)];
@@ -55,7 +55,7 @@ describe('fold-in gram', () => {
       const expected = scalar.gram(Y, rows, n, 0);
       // What lies below the diagonal is not promised.
       const upper = expected.map((value, k) => (k % n >= Math.floor(k / n) ? Math.abs(value - actual[k]) : 0));
-      expect(Math.max(...upper)).toBeLessThan(1e-12);
+      expect(Math.max(...upper)).toBeLessThan(1e-12 * Math.max(1, rows / 17));
     }
   });
 });

@@ -34,12 +34,12 @@ function counted(seed: number, userLengths: readonly number[], items: number): C
 }
 
 describe('similarity neighbours', () => {
-  it.each([...lengths.filter((n) => n > 0), 64, 65, 1000])(
+  it.each([...lengths, 64, 65, 1000])(
     'keeps exactly the largest of %i columns, ties to the lower one',
     async (items) => {
       const most = Math.min(items, 40);
       const users = [...lengths, 30].map((length) => Math.min(length, most));
-      for (const K of new Set([1, 2, 7, items])) {
+      for (const K of new Set([1, 2, 7, Math.max(1, items)])) {
         for (const { actual, expected } of await neighbours(counted(items, users, items), items, K)) {
           expect(actual).toEqual(expected);
         }
