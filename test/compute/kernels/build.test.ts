@@ -31,6 +31,16 @@ describe('buildKernels', () => {
     }
   });
 
+  it('makes modules without data and without globals, which a second instance would write anew', async () => {
+    const [globals, data] = [6, 11];
+    for (const bytes of await contents()) {
+      const sections = sectionsOf(bytes);
+      expect(sections).toContain(10);
+      expect(sections).not.toContain(globals);
+      expect(sections).not.toContain(data);
+    }
+  });
+
   it('leaves modules alone that are up to date', async () => {
     const before = await Promise.all(paths.map((path) => stat(path)));
     await buildKernels(folder);
@@ -56,6 +66,21 @@ describe('buildKernels', () => {
     expect(await contents()).toEqual(before);
   });
 });
+
+/** Ids of the sections of a module: behind 8 bytes of head, each an id, its length (LEB128) and its content. */
+function sectionsOf(bytes: Uint8Array): number[] {
+  const ids: number[] = [];
+  for (let at = 8; at < bytes.length;) {
+    ids.push(bytes[at++]);
+    let length = 0;
+    for (let shift = 0; ; shift += 7) {
+      length |= (bytes[at] & 127) << shift;
+      if (bytes[at++] < 128) break;
+    }
+    at += length;
+  }
+  return ids;
+}
 
 describe('kernelModule', () => {
   it('compiles a module once in a process', () => {
