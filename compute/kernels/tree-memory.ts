@@ -172,7 +172,10 @@ export function resetTask(
 export interface FlatTree {
   /** `[nodes]`: the feature that is tested, −1: leaf. */
   feature: Int32Array;
-  /** `[nodes]`: bins up to this one go left; −1 for leaves and for categories. */
+  /**
+   * `[nodes]`: bins up to this one go left; the last bin of values where missing values are parted from all others; −1
+   * for leaves and for categories.
+   */
   bin: Int32Array;
   /** `[nodes]`: the left child; the right one follows it. 0 for leaves. */
   left: Int32Array;
