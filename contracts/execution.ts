@@ -25,11 +25,9 @@ export function gpuFolder(env: NodeJS.ProcessEnv = process.env): string {
   return join(env['XDG_CACHE_HOME'] || join(env['HOME'] || homedir(), '.cache'), 'tradewind', 'gpu');
 }
 
-/** File in that folder; there only once all folders that it names are whole. */
-export const gpuManifestName = 'libraries.json';
+/** File in that folder for a version of onnxruntime; there only once all folders that it names are whole. */
+export const gpuManifestName = (onnxruntime: string): string => `onnxruntime-${onnxruntime}.json`;
 export interface GpuManifest {
-  /** Version of onnxruntime that the libraries are of. */
-  onnxruntime: string;
   /** Folders beside the manifest that hold the libraries, in the order in which the loader is to look at them. */
   folders: string[];
 }

@@ -36,6 +36,7 @@ export const commands: readonly CommandEntry[] = [
   { name: 'schedule', summary: 'Retrain on a schedule', load: () => import('./commands/schedule.ts') },
   { name: 'schedules', summary: 'List the retraining schedules', load: () => import('./commands/schedules.ts') },
   { name: 'unschedule', summary: "End a model's schedule", load: () => import('./commands/unschedule.ts') },
+  { name: 'gpu', summary: "Install the libraries for NVIDIA's GPUs", load: () => import('./commands/gpu.ts') },
   { name: 'doctor', summary: 'Check what the stack needs on this machine', load: () => import('./commands/doctor.ts') },
 ];
 

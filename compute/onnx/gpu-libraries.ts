@@ -14,16 +14,15 @@ export const onnxruntimeVersion = (
   createRequire(import.meta.url)('onnxruntime-node/package.json') as { version: string }
 ).version;
 
-/** Empty where there are none, or where they are of another version of onnxruntime. */
+/** Empty where there are none for this version of onnxruntime. */
 export function libraryFolders(env: NodeJS.ProcessEnv = process.env): string[] {
   const home = gpuFolder(env);
   let manifest: GpuManifest;
   try {
-    manifest = JSON.parse(readFileSync(join(home, gpuManifestName), 'utf8')) as GpuManifest;
+    manifest = JSON.parse(readFileSync(join(home, gpuManifestName(onnxruntimeVersion)), 'utf8')) as GpuManifest;
   } catch {
     return [];
   }
-  if (manifest.onnxruntime !== onnxruntimeVersion) return [];
   const folders = manifest.folders.map((name) => join(home, name));
   return folders.every((folder) => existsSync(folder)) ? folders : [];
 }

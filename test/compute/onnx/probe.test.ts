@@ -51,7 +51,8 @@ describe('a probe', () => {
 describe.runIf(linux)('libraries for NVIDIA’s GPUs', () => {
   let cache: string;
   let env: NodeJS.ProcessEnv;
-  const manifest = (content: object) => writeFile(join(cache, 'gpu', gpuManifestName), JSON.stringify(content));
+  const manifest = (version: string, folders: string[]) =>
+    writeFile(join(cache, 'gpu', gpuManifestName(version)), JSON.stringify({ folders }));
 
   beforeAll(async () => {
     cache = await mkdtemp(join(tmpdir(), 'tradewind-gpu-'));
@@ -63,7 +64,7 @@ describe.runIf(linux)('libraries for NVIDIA’s GPUs', () => {
     const own = dirname(createRequire(import.meta.url).resolve('onnxruntime-node/package.json'));
     await symlink(join(own, 'bin/napi-v6/linux/x64/libonnxruntime.so.1'), join(folder, 'libonnxruntime.so.1'));
     await writeFile(join(folder, 'libonnxruntime_providers_shared.so'), 'not a library');
-    await manifest({ onnxruntime: onnxruntimeVersion, folders: ['onnxruntime', 'cuda'] });
+    await manifest(onnxruntimeVersion, ['onnxruntime', 'cuda']);
   });
   afterAll(() => rm(cache, { recursive: true }));
 
@@ -84,9 +85,10 @@ describe.runIf(linux)('libraries for NVIDIA’s GPUs', () => {
   });
 
   it('do not count when they are of another version, or not whole', async () => {
-    await manifest({ onnxruntime: '1.0.0', folders: ['onnxruntime'] });
+    await manifest(onnxruntimeVersion, ['onnxruntime', 'gone']);
     expect(libraryFolders(env)).toEqual([]);
-    await manifest({ onnxruntime: onnxruntimeVersion, folders: ['onnxruntime', 'gone'] });
+    await rm(join(cache, 'gpu', gpuManifestName(onnxruntimeVersion)));
+    await manifest('1.0.0', ['onnxruntime']);
     expect(libraryFolders(env)).toEqual([]);
     expect(startedFor('cuda', env)).toBe(true);
   });
