@@ -2,30 +2,12 @@
 import { Random } from '../../contracts/random.ts';
 import type { ArrayFile } from '../arrays/safetensors.ts';
 import type { StoredRows } from './feature-rows.ts';
+import { checkProblem } from './svm-problem.ts';
+import type { SvmProblem } from './svm-problem.ts';
 import type { KernelThreads } from './threads.ts';
 
-interface Common {
-  /** `l1`: C ξ (hinge loss, ε-insensitive loss); `l2`: C ξ². */
-  loss: 'l1' | 'l2';
-}
-export interface LinearClassification extends Common {
-  kind: 'classification';
-  /** `[rows]`: 1 or −1. */
-  targets: ArrayLike<number>;
-  /** C of the rows with target 1, and with target −1; above 0. */
-  positiveCost: number;
-  negativeCost: number;
-}
-export interface LinearRegression extends Common {
-  kind: 'regression';
-  /** `[rows]`, finite. */
-  targets: ArrayLike<number>;
-  /** C, above 0. */
-  cost: number;
-  /** Half the width of the tube without loss, at least 0, in the unit of the targets. */
-  epsilon: number;
-}
-export type LinearSvmProblem = LinearClassification | LinearRegression;
+/** `l1`: C ξ (hinge loss, ε-insensitive loss); `l2`: C ξ². */
+export type LinearSvmProblem = SvmProblem & { loss: 'l1' | 'l2' };
 
 export interface LinearSvmOptions {
   seed: number;
@@ -111,8 +93,8 @@ export class LinearSvms {
     options: LinearSvmOptions,
   ): Promise<LinearSvms> {
     const settings = { bias: 1, tolerance: 1e-3, gapTolerance: 0, ...options };
-    for (const problem of problems) checkProblem(problem, rows.count);
-    checkSettings(settings, rows.count);
+    for (const problem of problems) checkProblem(problem, rows.count, settings.rowWeights);
+    checkSettings(settings);
     const norms = threads.alloc(rows.count * 8);
     const size = Math.max(1024, Math.ceil(rows.count / 256));
     await threads.parallelFor('linear-svm', 'norms', Math.ceil(rows.count / size), (chunk) => [
@@ -251,31 +233,8 @@ function put(
   return { problem: record, state, betas, w, order };
 }
 
-function checkProblem(problem: LinearSvmProblem, count: number): void {
-  const { targets, kind } = problem;
-  if (targets.length !== count) throw new RangeError(`There must be ${count} targets. Got ${targets.length}.`);
-  for (let i = 0; i < count; i++) {
-    if (kind === 'classification' ? Math.abs(targets[i]) !== 1 : !Number.isFinite(targets[i])) {
-      throw new RangeError(`Targets must be ${kind === 'classification' ? '1 or −1' : 'finite'}. Got ${targets[i]}.`);
-    }
-  }
-  const costs = kind === 'classification' ? [problem.positiveCost, problem.negativeCost] : [problem.cost];
-  for (const cost of costs) {
-    if (!(cost > 0 && cost < Infinity)) throw new RangeError(`A cost must be finite and above 0. Got ${cost}.`);
-  }
-  if (kind === 'regression' && !(problem.epsilon >= 0 && problem.epsilon < Infinity)) {
-    throw new RangeError(`Epsilon must be finite and at least 0. Got ${problem.epsilon}.`);
-  }
-}
-
-function checkSettings({ bias, tolerance, gapTolerance, rowWeights }: Settings, count: number): void {
+function checkSettings({ bias, tolerance, gapTolerance }: Settings): void {
   if (!Number.isFinite(bias)) throw new RangeError(`The bias must be finite. Got ${bias}.`);
   if (!(tolerance > 0)) throw new RangeError(`The tolerance must be above 0. Got ${tolerance}.`);
   if (!(gapTolerance >= 0)) throw new RangeError(`The tolerance of the gap must be at least 0. Got ${gapTolerance}.`);
-  if (!rowWeights) return;
-  if (rowWeights.length !== count) {
-    throw new RangeError(`There must be ${count} row weights. Got ${rowWeights.length}.`);
-  }
-  const wrong = rowWeights.find((weight) => !(weight >= 0 && weight < Infinity));
-  if (wrong !== undefined) throw new RangeError(`Row weights must be finite and at least 0. Got ${wrong}.`);
 }

@@ -14,6 +14,7 @@ export const kernelNames = [
   'csr',
   'linear-svm',
   'trees',
+  'kernel-svm',
   'probe',
 ] as const;
 export type KernelName = (typeof kernelNames)[number];

@@ -123,6 +123,8 @@ describe('products of rows', () => {
     for (const [from, to] of [
       [0, 0],
       [3, 4],
+      [0, 2],
+      [2, 5],
       [1, 9],
     ]) {
       expect(await a.rowProducts(b, from, to)).toEqual(actual.subarray(from * rows, to * rows));
