@@ -100,10 +100,10 @@ export class KernelThreads {
     if (missing > 0) {
       const refused = () =>
         new TradewindError('PARAMETER_INVALID', {
-          subject: 'The arrays of a fit',
+          subject: 'The arrays of kernel threads',
           rule: 'fit the 4 GiB that a kernel can address',
           value: `${(top / 2 ** 30).toFixed(1)} GiB`,
-          remedy: 'Lower "factors" or "neighbours", or keep fewer items.',
+          remedy: 'Give it less at once: fewer factors, neighbours, items, features or documents.',
         });
       if (top > maximumPages * pageBytes) throw refused();
       this.#memory.grow(missing);
