@@ -89,6 +89,8 @@ export function readState(home: string): StackState | undefined {
   }
   try {
     const state = JSON.parse(text) as StackState;
+    // A stack that was brought up before there was a choice.
+    state.workers.provider ??= 'cpu';
     return state.format === 'tradewind-stack/1' ? state : undefined;
   } catch {
     // Cut short by a power failure: as good as none.

@@ -1,10 +1,13 @@
 import { execFile } from 'node:child_process';
-import { rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, describe, expect, it } from 'vitest';
 import { providerEnvironment } from '../../../compute/onnx/gpu-libraries.ts';
 import { probeProvider, probeProviders } from '../../../compute/onnx/probe.ts';
 import { openSession } from '../../../compute/onnx/session.ts';
+import { createComputePool } from '../../../compute/pool/pool.ts';
 import type { Provider } from '../../../contracts/execution.ts';
 import { softwareVulkan } from '../../support/software-vulkan.ts';
 import { agreementProgram, compare, type Agreement } from './agreement.ts';
@@ -65,6 +68,25 @@ describe.each(others)('$provider', ({ provider, usable, reason }) => {
     expect(found.at(-1)!.name).toMatch(/^training: /);
     return undefined;
   }, 300_000);
+});
+
+describe('a compute process', () => {
+  it.runIf(software)('is given what the drivers of GPUs look at', async () => {
+    const before = { ...process.env };
+    Object.assign(process.env, software!.env);
+    const pool = createComputePool({ cores: 1 });
+    const workDir = await mkdtemp(join(tmpdir(), 'tradewind-provider-'));
+    try {
+      const module = new URL('./provider-task.ts', import.meta.url).href;
+      const task = { module, name: 'usable', input: { provider: 'webgpu' }, threads: 1, label: 'provider' } as const;
+      const { usable } = await probeProvider({ provider: 'webgpu' });
+      expect(await pool.run(task, { workDir })).toBe(usable);
+    } finally {
+      await pool.close();
+      process.env = before;
+      await rm(workDir, { recursive: true });
+    }
+  });
 });
 
 describe('the comparison', () => {
