@@ -21,8 +21,11 @@ export const MOST_PIECES: i32 = 1024;
 const BITS: i32 = 12;
 const MASK: i32 = (1 << BITS) - 1;
 
-/** Looks that a thread takes for work before it sleeps: some tens of microseconds. */
-const LOOKS: i32 = 20000;
+/**
+ * Looks that a thread takes for work before it sleeps: a few tenths of a millisecond, longer than the one who gives it out
+ * takes in between. To wake a sleeper takes as long as the work that there is.
+ */
+const LOOKS: i32 = 200000;
 /** A sleeper looks around by itself after this many nanoseconds: it would wait for ever for a thread that has trapped. */
 const NAP: i64 = 1000000000;
 const NAPS: i32 = 10;
