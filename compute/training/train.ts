@@ -4,9 +4,10 @@
  *
  * A run blocks its thread (see `onnx/session.ts`), so this is for compute processes.
  */
+import type { Execution } from '../../contracts/execution.ts';
 import { Random } from '../../contracts/random.ts';
 import type { ArrayFile } from '../arrays/safetensors.ts';
-import { openSession, type Provider, type Session, type TensorValue } from '../onnx/session.ts';
+import { openSession, type Session, type TensorValue } from '../onnx/session.ts';
 import { divergence, notFinite } from './divergence.ts';
 import { elements } from './initializers.ts';
 import { tensorNames, type ColumnDefinition, type TrainingProgram } from './program.ts';
@@ -37,7 +38,8 @@ export interface TrainingOptions {
   readonly seed: number;
   /** Threads of the session; the task's own, which nothing else uses meanwhile. */
   readonly threads: number;
-  readonly provider?: Provider;
+  /** What to compute on; the CPU by default. */
+  readonly execution?: Execution;
   /** Takes the rows of each epoch in another order; true by default. */
   readonly shuffle?: boolean;
   progress?(fraction: number, note?: string): void;
@@ -72,7 +74,7 @@ export interface Trained {
 const initialStream = (parameter: number) => -1 - parameter;
 
 /**
- * The same program, data, seed and provider give the same bytes, however often the training is cut off and resumed.
+ * The same program, data, seed, threads and provider give the same bytes, however often the training is cut off and resumed.
  * @throws TradewindError `TRAINING_DIVERGED` with epoch, batch and parameter when a loss or a parameter is not finite,
  * `COMPUTE_REFUSED` when the provider is not at hand.
  * @throws RangeError when the data does not have the program's columns, or a checkpoint is of another training.
@@ -82,7 +84,7 @@ export async function train(program: TrainingProgram, data: TrainingData, option
     epochs,
     seed,
     threads,
-    provider,
+    execution,
     shuffle = true,
     runMilliseconds = 500,
     checkpointMilliseconds = 5000,
@@ -104,7 +106,7 @@ export async function train(program: TrainingProgram, data: TrainingData, option
     peak: process.resourceUsage().maxRSS * 1024,
   });
 
-  const session = await openSession(program.model, { threads, provider, spinning: true });
+  const session = await openSession(program.model, { ...execution, threads, spinning: true });
   try {
     const order = new Int32Array(data.count);
     const pace = new Pace(runMilliseconds);

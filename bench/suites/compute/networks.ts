@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Graph } from '../../../compute/graph/graph.ts';
+import { convolutionBlock } from '../../../compute/graph/layers/convolution.ts';
 import type { Tensor } from '../../../compute/graph/program.ts';
 import { encodeModel } from '../../../compute/onnx/model.ts';
 import { openSession } from '../../../compute/onnx/session.ts';
@@ -95,8 +96,8 @@ const cnn: Network = {
   },
   shape: [1, 28, 28],
   logits(g, images, { w1, b1, w2, b2, w3, b3 }) {
-    const first = g.maxPool(g.relu(g.conv(images, w1, b1, { pads: 1 })), 2);
-    const second = g.maxPool(g.relu(g.conv(first, w2, b2, { pads: 1 })), 2);
+    const first = convolutionBlock(g, images, w1, b1, { pads: 1, pool: 2 });
+    const second = convolutionBlock(g, first, w2, b2, { pads: 1, pool: 2 });
     return g.add(g.matmul(g.reshape(second, [second.shape[0], 1568]), w3), b3);
   },
 };

@@ -72,7 +72,13 @@ async function agree(builds: Readonly<Record<string, BuildProgram>>, provider: P
 /** A network trained for two epochs, whose last batch is a smaller one: differences of single steps add up. */
 async function agreeInTraining(provider: Provider): Promise<Agreement[]> {
   const trained = async (on: Provider) =>
-    train(classifier(), spirals(80), { epochs: 2, seed: 1, threads: 1, provider: on, runMilliseconds: 10_000 });
+    train(classifier(), spirals(80), {
+      epochs: 2,
+      seed: 1,
+      threads: 1,
+      execution: { provider: on },
+      runMilliseconds: 10_000,
+    });
   const [cpu, other] = [await trained('cpu'), await trained(provider)];
   const value = (data: readonly number[] | Float32Array): TensorValue => ({
     datatype: 'float32',
