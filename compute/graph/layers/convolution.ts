@@ -1,19 +1,9 @@
 /** Convolutional layers in the form in which a training step takes the least time. */
 import type { FloatTensor } from '../derivatives/definition.ts';
-import { formatShape, product } from '../dimensions.ts';
+import { formatShape, product, type Dim, type Shape } from '../dimensions.ts';
 import type { Graph } from '../graph.ts';
 import { each, windowOf, type Window, type WindowOptions } from '../operations/convolution.ts';
-import {
-  countOf,
-  gathered,
-  imagesOfRows,
-  patchWeight,
-  coveredRows,
-  reversedRows,
-  reversedWeight,
-  rowsOfImages,
-  withZeroRow,
-} from '../patches.ts';
+import { countOf, coveredRows, imagesOfRows, patchProduct, rowsOfImages } from '../patches.ts';
 import { GraphError, type Tensor } from '../program.ts';
 
 export interface BlockOptions extends WindowOptions {
@@ -23,14 +13,15 @@ export interface BlockOptions extends WindowOptions {
   readonly activation?: 'relu' | 'none';
 }
 
-/** Elements of a sample's patches above which they would not fit a cache, nor a batch of them some memory. */
+/** Elements of a sample's patches above which a batch of them would take too much memory. */
 const mostPatchElements = 2 ** 17;
 
 /**
  * `relu(maxPool(conv(x, weight, bias)))`, the same function as these three operations are, with the same gradients
- * (of equal elements in a window the first one has it). A step of training takes about half their time on a CPU: the
- * pooled windows' elements are computed as planes, so that the greatest, and on the way back where it was, are found
- * between whole tensors; bias and activation come after it. An inference graph is better off with the operations.
+ * (of equal elements in a window the first one has it). A step of training takes about half their time on a CPU: first
+ * elements of all pooled windows are computed side by side, then all second ones and so on, so that the greatest, and
+ * on the way back where it was, are found between long runs of memory; bias and activation come after it. An inference
+ * graph is better off with the operations.
  * @param x - `[batch, channels, …space]`, float32. @param weight - `[outer, channels, …window]`. @param bias - `[outer]`.
  * @returns `[batch, outer, …space]`. What `pool` leaves over at the ends falls away.
  */
@@ -51,151 +42,145 @@ export function convolutionBlock(
   }
   const known = [...x.shape.slice(1), ...weight.shape].every((dim) => typeof dim === 'number');
   const pooled = plain.shape.slice(2).map((size, i) => Math.floor(Number(size) / sizes[i]));
-  const [image, kernel] = [x.shape.slice(1), weight.shape] as number[][];
-  const layout = known ? layoutOf(image, kernel, window, sizes, pooled) : undefined;
-  if (layout === undefined) {
-    const greatest = sizes.every((size) => size === 1) ? plain : g.maxPool(plain, sizes);
-    return activation === 'relu' ? g.relu(greatest) : greatest;
+  const layout = known ? layoutOf(x.shape as number[], weight.shape as number[], window, sizes, pooled) : undefined;
+  const shifted = (rows: FloatTensor, along: Shape) =>
+    bias === undefined ? rows : g.add(rows, g.reshape(bias, along) as FloatTensor);
+  const activated = (y: FloatTensor) => (activation === 'relu' ? g.relu(y) : y) as Tensor<'float32'>;
+  const outer = weight.shape[0];
+  switch (layout?.form) {
+    case 'channels first':
+      return g.reshape(activated(shifted(channelsFirst(g, x, weight, layout), [outer, 1])), [
+        x.shape[0],
+        outer,
+        ...pooled,
+      ]);
+    case 'channels last':
+      return imagesOfRows(
+        g,
+        activated(shifted(channelsLast(g, x, weight, layout), [outer])),
+        pooled,
+      ) as Tensor<'float32'>;
+    default:
+      return activated(sizes.every((size) => size === 1) ? plain : g.maxPool(plain, sizes));
   }
-  const greatest = firstGreatest(g, planesOf(g, rowsOfImages(g, x), patchWeight(g, weight), layout));
-  const shifted = bias === undefined ? greatest : g.add(greatest, bias as FloatTensor);
-  const rows = activation === 'relu' ? g.relu(shifted) : shifted;
-  return imagesOfRows(g, rows, layout.space) as Tensor<'float32'>;
 }
 
 interface Layout {
-  /** Sizes of the result's axes of space. */
+  readonly form: 'channels first' | 'channels last';
+  readonly window: Window;
+  /** Sizes of the convolution's window, of the pooled one, and of the result's axes of space. */
+  readonly taps: readonly number[];
+  readonly pool: readonly number[];
   readonly space: readonly number[];
-  /** Elements of a pooled window, taps of the convolution's, rows of the input. */
-  readonly planes: number;
-  readonly taps: number;
-  readonly size: number;
-  /** Rows that the convolution reads: `[planes × positions × taps]`. */
-  readonly rows: Int32Array;
-  /** Where the planes share patches: the rows of a pooled window `[positions × span]`, and which of them a tap reads. */
-  readonly shared?: { readonly rows: Int32Array; readonly span: number; readonly places: Int32Array };
-}
-
-/** Nanoseconds of a thread in onnxruntime 1.30, to gather a row and for a multiplication in a product of matrices. */
-const rowCost = (channels: number) => 2.5 + 0.16 * channels;
-const productCost = 1 / 75;
-
-function layoutOf(
-  [channels, ...space]: readonly number[],
-  [outer, , ...taps]: readonly number[],
-  { strides, pads, dilations }: Window,
-  pool: readonly number[],
-  pooled: readonly number[],
-): Layout | undefined {
-  const windows = { sizes: pooled, steps: strides.map((stride, i) => stride * pool[i]) };
-  const within = { sizes: pool, steps: strides };
-  const window = { sizes: taps, steps: dilations };
-  const spans = taps.map((tap, i) => (tap - 1) * dilations[i] + (pool[i] - 1) * strides[i] + 1);
-  const [planeCount, tapCount, span, positions] = [pool, taps, spans, pooled].map(countOf);
-  // To gather the patches, and twice the product: there and, for the gradient of the weight, back.
-  const cost = (patches: number, width: number) =>
-    patches * width * rowCost(channels) + 2 * planeCount * width * channels * outer * productCost;
-  const isShared = planeCount > 1 && cost(1, span) < cost(planeCount, tapCount);
-  if (positions * (isShared ? span : planeCount * tapCount) * channels > mostPatchElements) return undefined;
-  return {
-    space: pooled,
-    planes: planeCount,
-    taps: tapCount,
-    size: countOf(space),
-    rows: coveredRows(space, pads, [within, windows, window]),
-    ...(isShared && {
-      shared: {
-        rows: coveredRows(space, pads, [windows, { sizes: spans, steps: spans.map(() => 1) }]),
-        span,
-        places: coveredRows(
-          spans,
-          pads.map(() => 0),
-          [within, window],
-        ),
-      },
-    }),
-  };
+  /** Sizes of all that a pooled window reaches in the input. */
+  readonly span: readonly number[];
 }
 
 /**
- * The convolution's result as one tensor `[batch, positions, m]` for each element of a pooled window.
- * @param x - `[batch, rows, c]`. @param weight - `[taps × c, m]`.
+ * Chooses by an estimate of what a step takes on one thread of onnxruntime 1.30, in nanoseconds for a pooled window:
+ * where channels are few, its elements share patches of all that they reach and have more to multiply; where they are
+ * many, each has patches of its own, of rows that are as long as there are channels. `undefined` where neither will do.
  */
-function planesOf(g: Graph, x: FloatTensor, weight: FloatTensor, layout: Layout): readonly FloatTensor[] {
-  const { planes, taps, size, rows, shared } = layout;
-  const [batch, , channels] = x.shape;
-  const outer = weight.shape[1];
-  const positions = countOf(layout.space);
-  const padded = withZeroRow(g, x);
-  let patches: FloatTensor;
-  let results: readonly FloatTensor[];
-  let selection: FloatTensor | undefined;
-  if (shared === undefined) {
-    // One more position that reads zeros, so that the gradients can have a row of zeros behind them.
-    const blank = new Int32Array(rows.length + taps).fill(-1);
-    blank.set(rows);
-    patches = gathered(g, padded, blank, taps);
-    const product = g.reshape(g.matmul(patches, weight), [batch, planes * positions + 1, outer]);
-    results = g.split(product, 1, [...Array.from({ length: planes }, () => positions), 1]).slice(0, planes);
-  } else {
-    patches = gathered(g, padded, shared.rows, shared.span);
-    // Each plane's weight is the window's, at its place in the span.
-    const chosen = new Float32Array(planes * shared.span * taps);
-    for (const [at, place] of shared.places.entries()) {
-      chosen[(Math.floor(at / taps) * shared.span + place) * taps + (at % taps)] = 1;
-    }
-    selection = g.constant('float32', chosen, [planes * shared.span, taps]);
-    const spread = g.matmul(selection, g.reshape(weight, [taps, product([channels, outer])]));
-    const weights = g.reshape(spread, [planes, product([shared.span, channels]), outer]);
-    results = g
-      .split(
-        weights,
-        0,
-        Array.from({ length: planes }, () => 1),
-      )
-      .map((one) => g.matmul(patches, g.reshape(one, [product([shared.span, channels]), outer])))
-      .map((one) => g.reshape(one, [batch, positions, outer]));
-  }
-  g.composite('convolutionBlock', [x, weight], results, ({ gradients, wanted }) => {
-    const given = gradients.map((gradient, i) => gradient ?? g.full(x.type, results[i].shape, 0));
-    // ∂w = patchesᵀ ∂y
-    const byPatches = (y: FloatTensor) => g.gemm(patches, y, undefined, { transA: true });
-    const flat = (y: FloatTensor) => g.reshape(y, [product([y.shape[0], y.shape[1]]), outer]);
-    const whole = shared === undefined || wanted[0] ? withZeroRow(g, ...given) : undefined;
-    const toWeight = () => {
-      if (shared === undefined) return byPatches(flat(whole!));
-      const spread = g.concat(
-        given.map((y) => g.reshape(byPatches(flat(y)), [shared.span, product([channels, outer])])),
-        0,
-      );
-      return g.reshape(g.gemm(selection!, spread, undefined, { transA: true }), weight.shape);
-    };
-    // ∂x is a convolution of ∂y: each row is read by one position at each tap, or none.
-    const toInput = () => {
-      const around = gathered(g, whole!, reversedRows(rows, taps, size), taps);
-      return g.reshape(g.matmul(around, reversedWeight(g, weight, taps)), x.shape);
-    };
-    return [wanted[0] ? toInput() : undefined, wanted[1] ? toWeight() : undefined];
-  });
-  return results;
+function layoutOf(
+  [, channels]: readonly number[],
+  [outer, , ...taps]: readonly number[],
+  window: Window,
+  pool: readonly number[],
+  space: readonly number[],
+): Layout | undefined {
+  const { strides, dilations } = window;
+  const span = taps.map((tap, i) => (tap - 1) * dilations[i] + (pool[i] - 1) * strides[i] + 1);
+  const elements = countOf(pool);
+  // Patches, and twice the product: there and, for the gradient of the weight, back.
+  const shared = countOf(span) * channels * 0.85 + 2 * elements * countOf(span) * channels * outer * 0.02;
+  const rows = elements * countOf(taps);
+  const own = rows * (2.5 + 0.16 * channels) + 2 * rows * channels * outer * 0.0133;
+  const form = shared < own ? 'channels first' : 'channels last';
+  const perWindow = form === 'channels first' ? countOf(span) : rows;
+  if (countOf(space) * perWindow * channels > mostPatchElements) return undefined;
+  return { form, window, taps, pool, space, span };
 }
 
-/** The greatest of several tensors of one shape; the first one that has it has its gradient. */
-function firstGreatest(g: Graph, tensors: readonly FloatTensor[]): FloatTensor {
-  if (tensors.length === 1) return tensors[0];
-  const running = [tensors[0]];
-  for (const tensor of tensors.slice(1)) running.push(g.max(running.at(-1)!, tensor));
-  const greatest = running.at(-1)!;
-  g.composite('convolutionBlock', tensors, [greatest], ({ gradients }) => {
-    // From the last to the first: what is greater than all before it takes what those after it have left.
-    let left = gradients[0]!;
-    const shares = tensors.slice(1).map((_, i) => {
-      const at = tensors.length - 1 - i;
-      const taken = g.mul(left, g.cast(g.greater(tensors[at], running[at - 1]), left.type));
-      left = g.sub(left, taken);
-      return taken;
-    });
-    return [left, ...shares.toReversed()];
+/** @returns the greatest of each pooled window, `[batch, outer, positions]`. */
+function channelsFirst(g: Graph, x: FloatTensor, weight: FloatTensor, layout: Layout): FloatTensor {
+  const { window, taps, pool, space, span } = layout;
+  const [batch, channels, ...sizes] = x.shape as [Dim, ...number[]];
+  const outer = weight.shape[0];
+  const [reach, elements, positions] = [span, pool, space].map(countOf);
+  // A convolution whose windows have a single 1 each picks the elements that a pooled window reaches, one channel at a
+  // time. Its weight is a constant, which onnxruntime lays out for its fastest code when it loads.
+  const strides = window.strides.map((stride, i) => stride * pool[i]);
+  const begin = window.pads.slice(0, sizes.length);
+  const end = space.map((size, i) => Math.max(0, (size - 1) * strides[i] + span[i] - sizes[i] - begin[i]));
+  const picks = new Float32Array(reach * reach);
+  for (let i = 0; i < reach; i++) picks[i * reach + i] = 1;
+  const picked = g.conv(
+    g.reshape(x, [product([batch, channels]), 1, ...sizes]),
+    g.constant('float32', picks, [reach, 1, ...span]) as FloatTensor,
+    undefined,
+    { strides, pads: [...begin, ...end] },
+  );
+  const patches = g.reshape(picked, [batch, channels * reach, positions]);
+  // The weight once for each element of the pooled window, at its place in the span.
+  const places = coveredRows(
+    span,
+    span.map(() => 0),
+    [
+      { sizes: taps, steps: window.dilations },
+      { sizes: pool, steps: window.strides },
+    ],
+  );
+  const selection = new Float32Array(places.length * reach);
+  for (const [at, place] of places.entries()) selection[at * reach + place] = 1;
+  const tapCount = countOf(taps);
+  const spread = g.matmul(
+    g.reshape(weight, [product([outer, channels]), tapCount]),
+    g.constant('float32', selection, [tapCount, elements * reach]) as FloatTensor,
+  );
+  const byElement = g.transpose(g.reshape(spread, [outer, channels, elements, reach]), [2, 0, 1, 3]);
+  const all = g.matmul(g.reshape(byElement, [product([elements, outer]), channels * reach]), patches);
+  const greatest = firstGreatest(g, g.reshape(all, [batch, elements, product([outer, positions])]));
+  return g.reshape(greatest, [batch, outer, positions]);
+}
+
+/** @returns the greatest of each pooled window, `[batch, positions, outer]`. */
+function channelsLast(g: Graph, x: FloatTensor, weight: FloatTensor, layout: Layout): FloatTensor {
+  const { window, taps, pool, space } = layout;
+  const [outer, channels] = weight.shape;
+  const rows = coveredRows(x.shape.slice(2) as number[], window.pads, [
+    { sizes: pool, steps: window.strides },
+    { sizes: space, steps: window.strides.map((stride, i) => stride * pool[i]) },
+    { sizes: taps, steps: window.dilations },
+  ]);
+  const byTap = g.transpose(weight, [...taps.map((_, i) => i + 2), 1, 0]);
+  const factor = g.reshape(byTap, [product([...taps, channels]), outer]);
+  const y = patchProduct(g, rowsOfImages(g, x), factor, rows, countOf(taps));
+  const [elements, positions] = [pool, space].map(countOf);
+  const greatest = firstGreatest(g, g.reshape(y, [x.shape[0], elements, product([positions, outer])]));
+  return g.reshape(greatest, [x.shape[0], positions, outer]);
+}
+
+/** `[batch, elements, n] → [batch, 1, n]`: the greatest of the elements; of equal ones the first has its gradient. */
+function firstGreatest(g: Graph, x: FloatTensor): FloatTensor {
+  const count = Number(x.shape[1]);
+  if (count === 1) return x;
+  const greatest = g.largest(x, [1], true);
+  g.composite('firstGreatest', [x], [greatest], ({ gradients }) => {
+    const equal = g.split(
+      g.equal(x, greatest),
+      1,
+      Array.from({ length: count }, () => 1),
+    );
+    // What is equal and was not seen before; in the end, all have been seen.
+    let seen = equal[0];
+    const first = [seen];
+    for (const here of equal.slice(1, -1)) {
+      const now = g.or(seen, here);
+      first.push(g.xor(now, seen));
+      seen = now;
+    }
+    first.push(g.not(seen));
+    return [g.mul(g.cast(g.concat(first, 1), x.type), gradients[0]!)];
   });
   return greatest;
 }
