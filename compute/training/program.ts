@@ -6,6 +6,7 @@
 import { createHash } from 'node:crypto';
 import { Graph } from '../graph/graph.ts';
 import { gradients } from '../graph/gradients.ts';
+import { CountedRandom } from '../graph/layers/random.ts';
 import { GraphError, type Tensor } from '../graph/program.ts';
 import { encodeModel } from '../onnx/model.ts';
 import type { Initializer } from './initializers.ts';
@@ -35,8 +36,8 @@ export interface TrainingStep<P extends string, R extends Columns, T extends Col
   /** `[batch, …shape]`; the last batch of an epoch may be smaller. */
   readonly batch: { readonly [C in keyof R]: Tensor<R[C]['type']> };
   readonly tables: { readonly [C in keyof T]: Tensor<T[C]['type']> };
-  /** int64 scalars, of which counted random numbers are made. */
-  readonly seed: Tensor<'int64'>;
+  /** For dropout and negative samples: other numbers in each step, the same ones when it is made again. */
+  readonly random: CountedRandom;
   /** Batches done since the beginning, 0 in the first. */
   readonly step: Tensor<'int64'>;
 }
@@ -71,7 +72,7 @@ export const tensorNames = {
   next: (state: string) => `next/${state}`,
   /** int32 `[rows]`: the rows in the order in which they are taken. */
   order: 'order',
-  /** int64 scalars: the first batch of the run, counted in the epoch, and how many to run. */
+  /** int64 scalars: the first batch of the run, counted in the epoch, and how many to run; the random numbers' seed. */
   first: 'first',
   batches: 'batches',
   seed: 'seed',
@@ -149,7 +150,7 @@ export function trainingProgram<P extends string, R extends Columns, T extends C
       parameters: Object.fromEntries(names.map((name, i) => [name, current[i]])) as Record<P, Tensor<'float32'>>,
       batch: Object.fromEntries(columns.map(([name, data]) => [name, body.gather(body.capture(data), index)])) as never,
       tables: Object.fromEntries(shared.map(([name, table]) => [name, body.capture(table)])) as never,
-      seed: body.capture(seed),
+      random: new CountedRandom(body, body.capture(seed), step),
       step,
     });
     const raw = gradients(body, loss, current);

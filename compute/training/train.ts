@@ -72,6 +72,8 @@ export interface Trained {
 
 /** Streams of the seed: an epoch's order has its number, a parameter's beginning counts down from −1. */
 const initialStream = (parameter: number) => -1 - parameter;
+/** Of the random numbers within steps: below any parameter's. */
+const stepStream = -(2 ** 40);
 
 /**
  * The same program, data, seed, threads and provider give the same bytes, however often the training is cut off and resumed.
@@ -198,7 +200,7 @@ async function runBatches(
     [tensorNames.order]: { datatype: 'int32', shape: [order.length], data: order },
     [tensorNames.first]: integer(batch),
     [tensorNames.batches]: integer(count),
-    [tensorNames.seed]: integer(seed),
+    [tensorNames.seed]: integer(new Random(seed, stepStream).integer(2 ** 31 - 1)),
     [tensorNames.step]: integer(step),
   };
   for (const { name, shape } of program.states) all[name] = { datatype: 'float32', shape, data: states[name] };

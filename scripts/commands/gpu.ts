@@ -24,6 +24,10 @@ export function register(program: Command): void {
     .summary("Install the libraries for NVIDIA's GPUs")
     .description("Install or remove the libraries that NVIDIA's GPUs need. docs/gpu.md tells more.")
     .action(() => group.outputHelp());
+  addExamples(group, [
+    ['tradewind gpu install', 'fetch them, and say whether CUDA can be used now'],
+    ['tradewind gpu remove', 'delete them'],
+  ]);
   const install = group
     .command('install')
     .summary("Fetch the libraries for NVIDIA's GPUs")

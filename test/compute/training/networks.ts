@@ -1,5 +1,7 @@
 /** Small programs whose right answer is known, for the tests of training. */
 import { Random } from '../../../contracts/random.ts';
+import { softmaxCrossEntropy } from '../../../compute/graph/layers/losses.ts';
+import { dropout } from '../../../compute/graph/layers/random.ts';
 import { glorot, zeros, type Initializer } from '../../../compute/training/initializers.ts';
 import { adam, type Clipping, type Optimizer } from '../../../compute/training/optimizers.ts';
 import { trainingProgram, type TrainingProgram } from '../../../compute/training/program.ts';
@@ -35,7 +37,7 @@ export function linearRegression(settings: {
   });
 }
 
-/** Two hidden layers and a softmax over two classes. */
+/** Two hidden layers with dropout and a softmax over two classes. */
 export function classifier(batchSize = 32, learningRate = 0.01): TrainingProgram {
   return trainingProgram({
     parameters: {
@@ -51,11 +53,11 @@ export function classifier(batchSize = 32, learningRate = 0.01): TrainingProgram
     weightDecay: 1e-4,
     clip: { norm: 5 },
     batchSize,
-    loss({ graph, parameters: { w1, b1, w2, b2, w3 }, batch }) {
-      const first = graph.tanh(graph.add(graph.matmul(batch.x, w1), b1));
+    loss({ graph, parameters: { w1, b1, w2, b2, w3 }, batch, random }) {
+      const hidden = graph.tanh(graph.add(graph.matmul(batch.x, w1), b1));
+      const first = dropout(graph, hidden, 0.05, random);
       const second = graph.tanh(graph.add(graph.matmul(first, w2), b2));
-      const logProbability = graph.logSoftmax(graph.matmul(second, w3), 1);
-      return graph.neg(graph.mean(graph.gatherElements(logProbability, graph.unsqueeze(batch.label, [1]), 1)));
+      return softmaxCrossEntropy(graph, graph.matmul(second, w3), batch.label);
     },
   });
 }

