@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Graph } from '../../../compute/graph/graph.ts';
 import { convolutionBlock } from '../../../compute/graph/layers/convolution.ts';
+import { softmaxCrossEntropy } from '../../../compute/graph/layers/losses.ts';
 import type { Tensor } from '../../../compute/graph/program.ts';
 import { encodeModel } from '../../../compute/onnx/model.ts';
 import { openSession } from '../../../compute/onnx/session.ts';
@@ -120,10 +121,7 @@ function programOf({ parameters, shape, logits }: Network) {
     optimizer: adam(),
     learningRate,
     batchSize,
-    loss({ graph: g, parameters: p, batch }) {
-      const logProbabilities = g.logSoftmax(logits(g, batch.images, p));
-      return g.neg(g.mean(g.gatherElements(logProbabilities, g.unsqueeze(batch.labels, [1]), 1)));
-    },
+    loss: ({ graph: g, parameters: p, batch }) => softmaxCrossEntropy(g, logits(g, batch.images, p), batch.labels),
   });
 }
 
