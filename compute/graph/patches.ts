@@ -4,7 +4,7 @@
  * Document Processing", 2006). Which row goes where is known while building, so the gathers' indices are constants.
  */
 import type { FloatTensor } from './derivatives/definition.ts';
-import { product, sameShape, type Dim } from './dimensions.ts';
+import { product, type Dim } from './dimensions.ts';
 import type { Graph } from './graph.ts';
 
 /** Places of a box in row-major order, and how far each axis' step moves in the input. */
@@ -37,32 +37,23 @@ export function coveredRows(space: readonly number[], pads: readonly number[], b
   return rows;
 }
 
+/** Of images that were made of rows, the rows. */
+export const rowsBehind = new WeakMap<FloatTensor, FloatTensor>();
+
 /** `[batch, channels, …space]` as rows `[batch, positions, channels]`. */
 export function rowsOfImages(g: Graph, x: FloatTensor): FloatTensor {
   const [batch, channels, ...space] = x.shape;
-  const { source } = x;
-  // What another layer made of rows need not be made rows again.
-  const made = source.kind === 'node' && source.node.operation === 'Transpose' ? source.node.inputs[0] : undefined;
-  const last = [batch, ...space, channels];
-  const isLast = made !== undefined && sameShape(made.shape, last) && sameShape(permutationOf(x), toFirst(last.length));
-  const moved = isLast ? (made as FloatTensor) : g.transpose(x, toLast(x.shape.length));
-  return g.reshape(moved, [batch, product(space), channels]);
+  const flat = [batch, channels, product(space)];
+  // With three axes, moving one takes a third of the time (onnxruntime 1.30).
+  return rowsBehind.get(x) ?? g.transpose(g.reshape(x, flat), [0, 2, 1]);
 }
 
 /** The reverse of `rowsOfImages`. */
 export function imagesOfRows(g: Graph, rows: FloatTensor, space: readonly number[]): FloatTensor {
   const [batch, , channels] = rows.shape;
-  return g.transpose(g.reshape(rows, [batch, ...space, channels]), toFirst(space.length + 2));
-}
-
-/** The permutation that brings the channels behind the axes of space. */
-export const toLast = (rank: number): number[] => [0, ...Array.from({ length: rank - 2 }, (_, i) => i + 2), 1];
-
-/** The permutation that brings the last axis to where channels are. */
-const toFirst = (rank: number) => [0, rank - 1, ...Array.from({ length: rank - 2 }, (_, i) => i + 1)];
-
-function permutationOf({ source }: FloatTensor): readonly number[] {
-  return source.kind === 'node' ? (source.node.attributes as { permutation: readonly number[] }).permutation : [];
+  const images = g.reshape(g.transpose(rows, [0, 2, 1]), [batch, channels, ...space]);
+  rowsBehind.set(images, rows);
+  return images;
 }
 
 /**

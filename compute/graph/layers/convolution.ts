@@ -1,10 +1,10 @@
 /** Convolutional layers in the form in which a training step takes the least time. */
 import type { FloatTensor } from '../derivatives/definition.ts';
-import { formatShape, product, type Dim, type Shape } from '../dimensions.ts';
+import { formatShape, product, type Dim } from '../dimensions.ts';
 import type { Graph } from '../graph.ts';
 import { each, windowOf, type Window, type WindowOptions } from '../operations/convolution.ts';
-import { countOf, coveredRows, imagesOfRows, patchProduct, rowsOfImages } from '../patches.ts';
-import { GraphError, type Tensor } from '../program.ts';
+import { countOf, coveredRows, imagesOfRows, patchProduct, rowsBehind, rowsOfImages } from '../patches.ts';
+import { GraphError, type FloatType, type Tensor } from '../program.ts';
 
 export interface BlockOptions extends WindowOptions {
   /** Sizes of the windows of which the greatest is kept, side by side; 1 by default: all are kept. */
@@ -43,30 +43,33 @@ export function convolutionBlock(
   const known = [...x.shape.slice(1), ...weight.shape].every((dim) => typeof dim === 'number');
   const pooled = plain.shape.slice(2).map((size, i) => Math.floor(Number(size) / sizes[i]));
   const layout = known ? layoutOf(x.shape as number[], weight.shape as number[], window, sizes, pooled) : undefined;
-  const shifted = (rows: FloatTensor, along: Shape) =>
-    bias === undefined ? rows : g.add(rows, g.reshape(bias, along) as FloatTensor);
   const activated = (y: FloatTensor) => (activation === 'relu' ? g.relu(y) : y) as Tensor<'float32'>;
-  const outer = weight.shape[0];
-  switch (layout?.form) {
-    case 'channels first':
-      return g.reshape(activated(shifted(channelsFirst(g, x, weight, layout), [outer, 1])), [
-        x.shape[0],
-        outer,
-        ...pooled,
-      ]);
-    case 'channels last':
-      return imagesOfRows(
-        g,
-        activated(shifted(channelsLast(g, x, weight, layout), [outer])),
-        pooled,
-      ) as Tensor<'float32'>;
-    default:
-      return activated(sizes.every((size) => size === 1) ? plain : g.maxPool(plain, sizes));
-  }
+  if (layout === undefined) return activated(sizes.every((size) => size === 1) ? plain : g.maxPool(plain, sizes));
+  const all = layout.form === 'shared' ? ofShared(g, x, weight, layout) : ofOwn(g, x, weight, layout);
+  const greatest = firstGreatest(g, all, countOf(sizes));
+  const rows = g.reshape(greatest, [x.shape[0], countOf(pooled), weight.shape[0]]);
+  // Repeated to all positions first, the bias is added in one long run for each sample.
+  const shifted = bias === undefined ? rows : g.add(rows, g.expand<FloatType>(bias, rows.shape.slice(1)));
+  return imagesOfRows(g, activated(shifted), pooled) as Tensor<'float32'>;
+}
+
+/**
+ * `flatten(x) · weight` of images. Of a block's images the weight is laid out anew, and not they.
+ * @param x - `[batch, channels, …space]`. @param weight - `[channels × space, outer]`, channels slowest.
+ */
+export function flattenedProduct(g: Graph, x: Tensor<'float32'>, weight: Tensor<'float32'>): Tensor<'float32'> {
+  const [batch, ...inner] = x.shape;
+  const rows = rowsBehind.get(x);
+  if (rows === undefined) return g.matmul(g.reshape(x, [batch, product(inner)]), weight);
+  const [channels, ...space] = inner;
+  const outer = weight.shape[1];
+  const turned = g.transpose(g.reshape(weight, [channels, product(space), outer]), [1, 0, 2]);
+  const flat = g.reshape(rows, [batch, product(inner)]) as Tensor<'float32'>;
+  return g.matmul(flat, g.reshape(turned, weight.shape));
 }
 
 interface Layout {
-  readonly form: 'channels first' | 'channels last';
+  readonly form: 'shared' | 'own';
   readonly window: Window;
   /** Sizes of the convolution's window, of the pooled one, and of the result's axes of space. */
   readonly taps: readonly number[];
@@ -95,14 +98,14 @@ function layoutOf(
   const shared = countOf(span) * channels * 0.85 + 2 * elements * countOf(span) * channels * outer * 0.02;
   const rows = elements * countOf(taps);
   const own = rows * (2.5 + 0.16 * channels) + 2 * rows * channels * outer * 0.0133;
-  const form = shared < own ? 'channels first' : 'channels last';
-  const perWindow = form === 'channels first' ? countOf(span) : rows;
+  const form = shared < own ? 'shared' : 'own';
+  const perWindow = form === 'shared' ? countOf(span) : rows;
   if (countOf(space) * perWindow * channels > mostPatchElements) return undefined;
   return { form, window, taps, pool, space, span };
 }
 
-/** @returns the greatest of each pooled window, `[batch, outer, positions]`. */
-function channelsFirst(g: Graph, x: FloatTensor, weight: FloatTensor, layout: Layout): FloatTensor {
+/** @returns the convolution at all elements of all pooled windows, `[batch, elements, positions, outer]`. */
+function ofShared(g: Graph, x: FloatTensor, weight: FloatTensor, layout: Layout): FloatTensor {
   const { window, taps, pool, space, span } = layout;
   const [batch, channels, ...sizes] = x.shape as [Dim, ...number[]];
   const outer = weight.shape[0];
@@ -120,7 +123,6 @@ function channelsFirst(g: Graph, x: FloatTensor, weight: FloatTensor, layout: La
     undefined,
     { strides, pads: [...begin, ...end] },
   );
-  const patches = g.reshape(picked, [batch, channels * reach, positions]);
   // The weight once for each element of the pooled window, at its place in the span.
   const places = coveredRows(
     span,
@@ -131,20 +133,30 @@ function channelsFirst(g: Graph, x: FloatTensor, weight: FloatTensor, layout: La
     ],
   );
   const selection = new Float32Array(places.length * reach);
-  for (const [at, place] of places.entries()) selection[at * reach + place] = 1;
+  for (const [at, place] of places.entries()) {
+    selection[(Math.floor(at / elements) * reach + place) * elements + (at % elements)] = 1;
+  }
   const tapCount = countOf(taps);
   const spread = g.matmul(
     g.reshape(weight, [product([outer, channels]), tapCount]),
-    g.constant('float32', selection, [tapCount, elements * reach]) as FloatTensor,
+    g.constant('float32', selection, [tapCount, reach * elements]) as FloatTensor,
   );
-  const byElement = g.transpose(g.reshape(spread, [outer, channels, elements, reach]), [2, 0, 1, 3]);
-  const all = g.matmul(g.reshape(byElement, [product([elements, outer]), channels * reach]), patches);
-  const greatest = firstGreatest(g, g.reshape(all, [batch, elements, product([outer, positions])]));
-  return g.reshape(greatest, [batch, outer, positions]);
+  const byElement = g.reshape(spread, [outer, channels * reach, elements]);
+  const factors = g.reshape(g.transpose(byElement, [2, 1, 0]), [1, elements, channels * reach, outer]);
+  const columns = g.reshape(picked, [batch, 1, channels * reach, positions]);
+  // onnxruntime multiplies the transposed without writing it out.
+  const y = g.matmul(g.transpose(columns, [0, 1, 3, 2]), factors);
+  g.composite('convolutionBlock', [columns, factors], [y], ({ gradients, wanted }) => {
+    const given = gradients[0]!;
+    const toColumns = () => g.sum(g.matmul(factors, g.transpose(given, [0, 1, 3, 2])), [1], true);
+    const toFactors = () => g.sum(g.matmul(columns, given), [0], true);
+    return [wanted[0] ? toColumns() : undefined, wanted[1] ? toFactors() : undefined];
+  });
+  return y;
 }
 
-/** @returns the greatest of each pooled window, `[batch, positions, outer]`. */
-function channelsLast(g: Graph, x: FloatTensor, weight: FloatTensor, layout: Layout): FloatTensor {
+/** @returns the convolution at all elements of all pooled windows, `[batch, elements × positions, outer]`. */
+function ofOwn(g: Graph, x: FloatTensor, weight: FloatTensor, layout: Layout): FloatTensor {
   const { window, taps, pool, space } = layout;
   const [outer, channels] = weight.shape;
   const rows = coveredRows(x.shape.slice(2) as number[], window.pads, [
@@ -154,22 +166,23 @@ function channelsLast(g: Graph, x: FloatTensor, weight: FloatTensor, layout: Lay
   ]);
   const byTap = g.transpose(weight, [...taps.map((_, i) => i + 2), 1, 0]);
   const factor = g.reshape(byTap, [product([...taps, channels]), outer]);
-  const y = patchProduct(g, rowsOfImages(g, x), factor, rows, countOf(taps));
-  const [elements, positions] = [pool, space].map(countOf);
-  const greatest = firstGreatest(g, g.reshape(y, [x.shape[0], elements, product([positions, outer])]));
-  return g.reshape(greatest, [x.shape[0], positions, outer]);
+  return patchProduct(g, rowsOfImages(g, x), factor, rows, countOf(taps));
 }
 
-/** `[batch, elements, n] → [batch, 1, n]`: the greatest of the elements; of equal ones the first has its gradient. */
-function firstGreatest(g: Graph, x: FloatTensor): FloatTensor {
-  const count = Number(x.shape[1]);
-  if (count === 1) return x;
+/**
+ * `[batch, elements, …] → [batch, 1, …]`: the greatest of the elements; of equal ones the first has its gradient.
+ * @param y - with the elements as the second axis, or as the slower part of it.
+ */
+function firstGreatest(g: Graph, y: FloatTensor, elements: number): FloatTensor {
+  const all = product(y.shape.slice(1));
+  const x = g.reshape(y, [y.shape[0], elements, Number(all) / elements]);
+  if (elements === 1) return x;
   const greatest = g.largest(x, [1], true);
   g.composite('firstGreatest', [x], [greatest], ({ gradients }) => {
     const equal = g.split(
       g.equal(x, greatest),
       1,
-      Array.from({ length: count }, () => 1),
+      Array.from({ length: elements }, () => 1),
     );
     // What is equal and was not seen before; in the end, all have been seen.
     let seen = equal[0];

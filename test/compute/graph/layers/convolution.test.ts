@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { gradients } from '../../../../compute/graph/gradients.ts';
 import { Graph } from '../../../../compute/graph/graph.ts';
-import { convolutionBlock, type BlockOptions } from '../../../../compute/graph/layers/convolution.ts';
-import type { Tensor } from '../../../../compute/graph/program.ts';
+import { convolutionBlock, flattenedProduct, type BlockOptions } from '../../../../compute/graph/layers/convolution.ts';
+import type { Node, Tensor } from '../../../../compute/graph/program.ts';
+import type { TensorValue } from '../../../../compute/onnx/session.ts';
 import { checkGradients, generator } from '../gradient-check.ts';
 import { FedGraph, plain } from '../running.ts';
 
@@ -54,6 +55,27 @@ function tensors(g: FedGraph, { image, weight }: BlockCase, seed: number, steps 
   ];
 }
 
+function expectAlike(values: Readonly<Record<string, TensorValue>>, suffixes: readonly string[]): void {
+  for (const suffix of suffixes) {
+    const [got, expected] = [`ours${suffix}`, `theirs${suffix}`].map((key) => plain(values[key]).map(Number));
+    const scale = Math.max(1, ...expected.map(Math.abs));
+    expect(got.length).toBe(expected.length);
+    for (const [i, value] of expected.entries()) {
+      if (!(Math.abs(got[i] - value) < 1e-5 * scale)) throw new Error(`${suffix}[${i}]: ${got[i]} ≠ ${value}`);
+    }
+  }
+}
+
+/** The nodes that a tensor depends on. */
+function neededFor(tensor: Tensor, found = new Set<Node>()): Node[] {
+  const { source } = tensor;
+  if (source.kind === 'node' && !found.has(source.node)) {
+    found.add(source.node);
+    for (const input of source.node.inputs) neededFor(input, found);
+  }
+  return [...found];
+}
+
 const names = Object.keys(cases);
 
 describe('a convolutional block', () => {
@@ -70,15 +92,7 @@ describe('a convolutional block', () => {
         for (const [i, gradient] of gradients(g, loss, inputs).entries()) results[`${side} ${i}`] = gradient;
       }
       const values = await g.run(results);
-      for (const suffix of ['', ' 0', ' 1', ' 2']) {
-        const [got, expected] = [`ours${suffix}`, `theirs${suffix}`].map((key) => plain(values[key]).map(Number));
-        const scale = Math.max(1, ...expected.map(Math.abs));
-        expect(got.length).toBe(expected.length);
-        for (const [i, value] of expected.entries()) {
-          if (!(Math.abs(got[i] - value) < 1e-5 * scale))
-            throw new Error(`seed ${seed}${suffix}[${i}]: ${got[i]} ≠ ${value}`);
-        }
-      }
+      expectAlike(values, ['', ' 0', ' 1', ' 2']);
     }
   });
 
@@ -102,19 +116,45 @@ describe('a convolutional block', () => {
     }
   });
 
-  it('may follow another without its images being laid out anew', () => {
-    const g = new Graph();
-    const x = g.input('x', 'float32', ['batch', 1, 8, 8]);
-    const [first, second] = [g.input('w', 'float32', [4, 1, 3, 3]), g.input('v', 'float32', [4, 4, 3, 3])];
-    const y = convolutionBlock(g, convolutionBlock(g, x, first, undefined, { pool: 2 }), second, undefined, {});
-    g.output('y', y);
-    const { node } = g.toModel().graph!;
-    const moved = node.filter(({ opType, attribute }) => {
-      const permutation = attribute.find(({ name }) => name === 'perm');
-      return opType === 'Transpose' && permutation?.ints.length === 4 && permutation.ints[0] === 0n;
-    });
-    // The input's, and the output's.
-    expect(moved).toHaveLength(2);
+  it('may follow another without its images being laid out anew, and so may a product', async () => {
+    const g = new FedGraph();
+    const random = generator(7);
+    const draw = (...shape: number[]) => {
+      const count = shape.reduce((n, size) => n * size, 1);
+      return g.feed(
+        'float32',
+        Array.from({ length: count }, () => random() - 0.4),
+        shape,
+      );
+    };
+    const [x, first, second, last] = [draw(2, 16, 6, 6), draw(16, 16, 3, 3), draw(16, 16, 3, 3), draw(16, 3)];
+    const images = convolutionBlock(
+      g,
+      convolutionBlock(g, x, first, undefined, { pads: 1, pool: 2 }),
+      second,
+      undefined,
+    );
+    const ours = flattenedProduct(g, images, last);
+    const moved = neededFor(ours).filter(
+      ({ operation, inputs }) => operation === 'Transpose' && inputs[0].shape[0] === 2,
+    );
+    // The input's.
+    expect(moved).toHaveLength(1);
+    const theirs = g.matmul(
+      g.reshape(
+        operations(g, operations(g, x, first, undefined, { pads: 1, pool: 2 }), second, undefined, {}),
+        [2, 16],
+      ),
+      last,
+    );
+    const plainImages = flattenedProduct(g, x, draw(16 * 36, 2));
+    expect(plainImages.shape).toEqual([2, 2]);
+    const results: Record<string, Tensor> = { ours, theirs };
+    for (const [side, y] of Object.entries({ ours, theirs })) {
+      const found = gradients(g, g.sum(g.mul(y, y)), [x, first, second, last]);
+      for (const [i, gradient] of found.entries()) results[`${side} ${i}`] = gradient;
+    }
+    expectAlike(await g.run(results), ['', ' 0', ' 1', ' 2', ' 3']);
   });
 
   it('takes sizes that are not known while building, by its operations', async () => {
