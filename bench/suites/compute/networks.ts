@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Graph } from '../../../compute/graph/graph.ts';
-import { convolutionBlock } from '../../../compute/graph/layers/convolution.ts';
+import { convolutionBlock, flattenedProduct } from '../../../compute/graph/layers/convolution.ts';
 import { softmaxCrossEntropy } from '../../../compute/graph/layers/losses.ts';
 import type { Tensor } from '../../../compute/graph/program.ts';
 import { encodeModel } from '../../../compute/onnx/model.ts';
@@ -99,7 +99,7 @@ const cnn: Network = {
   logits(g, images, { w1, b1, w2, b2, w3, b3 }) {
     const first = convolutionBlock(g, images, w1, b1, { pads: 1, pool: 2 });
     const second = convolutionBlock(g, first, w2, b2, { pads: 1, pool: 2 });
-    return g.add(g.matmul(g.reshape(second, [second.shape[0], 1568]), w3), b3);
+    return g.add(flattenedProduct(g, second, w3), b3);
   },
 };
 
