@@ -1,4 +1,5 @@
 /** Where a training stands, as arrays in a file. */
+import { TradewindError } from '../../contracts/errors.ts';
 import type { ArrayFile } from '../arrays/safetensors.ts';
 import { elements } from './initializers.ts';
 import type { TrainingProgram } from './program.ts';
@@ -14,6 +15,8 @@ export interface Position {
   lossSum: number;
   /** Mean loss of each epoch that is done. */
   losses: number[];
+  /** What `afterEpoch` keeps. */
+  memory: Record<string, number>;
   /** Somebody said that it is enough. */
   stopped: boolean;
   /** Parameters and slots by the names of the model's inputs. */
@@ -22,7 +25,9 @@ export interface Position {
 
 /** What makes a training another one, so that its checkpoint does not fit. */
 export interface Identity {
-  digest: string;
+  /** Digests. */
+  program: string;
+  data: string;
   seed: number;
   count: number;
   shuffle: boolean;
@@ -31,13 +36,22 @@ export interface Identity {
 const format = 'tradewind-training/1';
 
 export function writeCheckpoint(position: Position, identity: Identity, program: TrainingProgram): ArrayFile {
-  const { epoch, batch, step, lossSum, losses, stopped, states } = position;
+  const { epoch, batch, step, lossSum, losses, memory, stopped, states } = position;
   const arrays: ArrayFile['arrays'] = { losses: { data: Float64Array.of(...losses, lossSum) } };
   for (const { name, shape } of program.states) arrays[name] = { data: states[name], shape: [...shape] };
-  return { arrays, metadata: { format, ...texts(identity), ...texts({ epoch, batch, step, stopped }) } };
+  return {
+    arrays,
+    metadata: {
+      format,
+      ...texts(identity),
+      ...texts({ epoch, batch, step, stopped }),
+      // As text, since JSON has no infinity.
+      memory: JSON.stringify(Object.entries(memory).map(([name, value]) => [name, String(value)])),
+    },
+  };
 }
 
-/** @throws RangeError when it is a checkpoint of another program, seed or number of rows. */
+/** @throws TradewindError `ARTIFACT_CORRUPT` when it is a checkpoint of another program, seed or data. */
 export function readCheckpoint(
   { arrays, metadata }: ArrayFile,
   identity: Identity,
@@ -45,16 +59,15 @@ export function readCheckpoint(
 ): Position {
   for (const [key, wanted] of Object.entries({ format, ...texts(identity) })) {
     if (metadata[key] !== wanted) {
-      throw new RangeError(
-        `A checkpoint must be of the training that goes on from it: its ${key} must be ${wanted}. Got ${metadata[key]}.`,
-      );
+      throw unfit(`its ${key} must be ${wanted}`, metadata[key] ?? 'nothing');
     }
   }
-  const losses = Array.from(arrays['losses'].data as Float64Array);
+  const losses = Array.from((arrays['losses']?.data as Float64Array | undefined) ?? []);
+  if (losses.length === 0) throw unfit('its losses must be there');
   const states = program.states.map(({ name, shape }) => {
     const data = arrays[name]?.data;
     if (!(data instanceof Float32Array) || data.length !== elements(shape)) {
-      throw new RangeError(`A checkpoint must hold the state "${name}" of ${elements(shape)} float32.`);
+      throw unfit(`it must hold the state "${name}" of ${elements(shape)} float32`);
     }
     return [name, data] as const;
   });
@@ -64,9 +77,21 @@ export function readCheckpoint(
     step: Number(metadata['step']),
     lossSum: losses.pop()!,
     losses,
+    memory: Object.fromEntries(
+      (JSON.parse(metadata['memory']) as [string, string][]).map(([name, value]) => [name, Number(value)]),
+    ),
     stopped: metadata['stopped'] === 'true',
     states: Object.fromEntries(states),
   };
+}
+
+function unfit(rule: string, value?: string): TradewindError {
+  return new TradewindError('ARTIFACT_CORRUPT', {
+    subject: 'A checkpoint',
+    rule: `be of the training that goes on from it: ${rule}`,
+    ...(value !== undefined && { value }),
+    remedy: 'Train from the beginning.',
+  });
 }
 
 function texts(values: object): Record<string, string> {

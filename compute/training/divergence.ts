@@ -36,7 +36,14 @@ export async function divergence(
     const { losses, states } = await run(position, 1);
     if (!Number.isFinite(losses[0]) || notFinite(states) !== undefined) {
       const rows = order.subarray(position.batch * batchSize, (position.batch + 1) * batchSize);
-      return report(position, losses[0], states, definition, unusable(data, rows, definition));
+      return report(
+        position,
+        losses[0],
+        states,
+        definition,
+        definition.optimizer.slots,
+        unusable(data, rows, definition),
+      );
     }
     Object.assign(position, { states, batch: position.batch + 1, step: position.step + 1 });
   }
@@ -51,44 +58,58 @@ function report(
   position: Position,
   loss: number,
   after: States,
-  { parameters }: TrainingDefinition,
+  definition: TrainingDefinition,
+  optimizer: readonly string[],
   badData: string | undefined,
 ): TradewindError {
-  const names = Object.keys(parameters);
+  const names = Object.keys(definition.parameters);
   const magnitude = (name: string) => {
     let largest = 0;
     for (const value of position.states[tensorNames.parameter(name)]) largest = Math.max(largest, Math.abs(value));
     return largest;
   };
-  const lost = names.filter((name) => after[tensorNames.parameter(name)].some((value) => !Number.isFinite(value)));
-  // One that is lost says what the gradient did to it; among several, the largest has most likely caused it.
-  const suspects = (lost.length > 0 ? lost : names).toSorted((a, b) => magnitude(b) - magnitude(a));
-  const where = `epoch ${position.epoch + 1}, batch ${position.batch + 1}`;
+  const isLost = (state: string) => after[state].some((value) => !Number.isFinite(value));
+  // A parameter that is lost says what the gradient did to it, and so does what the optimizer remembers of it.
+  const lost = names.filter((name) => isLost(tensorNames.parameter(name)));
+  const slotOf = (name: string) => optimizer.find((slot) => isLost(tensorNames.slot(name, slot)));
+  const withSlots = names.filter((name) => lost.includes(name) || slotOf(name) !== undefined);
+  // Among several, the largest has most likely caused it.
+  const [suspect] = (withSlots.length > 0 ? withSlots : names).toSorted((a, b) => magnitude(b) - magnitude(a));
+  const where = `in epoch ${position.epoch + 1}, batch ${position.batch + 1}`;
+  const which = lost.includes(suspect) || withSlots.length === 0 ? '' : `the "${slotOf(suspect)}" of `;
   const what = Number.isFinite(loss)
-    ? `a loss of ${loss.toPrecision(4)} whose gradient is not finite`
-    : `a loss of ${loss}`;
-  const [suspect] = suspects;
-  const size = magnitude(suspect).toPrecision(3);
+    ? `a loss of ${loss.toPrecision(4)} ${where}, after which ${which}parameter "${suspect}" is not finite`
+    : `a loss of ${loss} ${where}, parameter "${suspect}"`;
+  const size = `at most ${magnitude(suspect).toPrecision(3)} before it`;
   return new TradewindError('TRAINING_DIVERGED', {
     subject: 'Training',
     rule: 'keep its loss and parameters finite',
-    value: `${what} in ${where}, parameter "${suspect}" (at most ${size} before it)${badData ? `; ${badData}` : ''}`,
+    value: `${what} (${size})${badData ? `; ${badData}` : ''}`,
     remedy: badData
       ? 'Clean the data: fill in or drop what is missing.'
       : 'Lower the learning rate, clip the gradients, or scale the inputs.',
   });
 }
 
-/** The first number of these rows that is not finite. */
-function unusable(data: TrainingData, rows: Int32Array, definition: TrainingDefinition): string | undefined {
+/** The first number of these rows, or of a table, that is not finite. */
+function unusable(
+  { rows, tables = {} }: TrainingData,
+  taken: Int32Array,
+  definition: TrainingDefinition,
+): string | undefined {
+  const bad = (value: number) => !Number.isFinite(value);
   for (const [name, { type, shape }] of Object.entries(definition.rows)) {
     if (type !== 'float32') continue;
     const width = elements(shape);
-    const values = data.rows[name] as Float32Array;
-    for (const row of rows) {
-      const bad = values.subarray(row * width, (row + 1) * width).find((value) => !Number.isFinite(value));
-      if (bad !== undefined) return `column "${name}" has ${bad} in row ${row + 1}`;
+    const values = rows[name] as Float32Array;
+    for (const row of taken) {
+      const found = values.subarray(row * width, (row + 1) * width).find(bad);
+      if (found !== undefined) return `column "${name}" has ${found} in row ${row + 1}`;
     }
+  }
+  for (const [name, { type }] of Object.entries(definition.tables ?? {})) {
+    const at = type === 'float32' ? (tables[name] as Float32Array).findIndex(bad) : -1;
+    if (at >= 0) return `table "${name}" has ${String(tables[name][at])} at place ${at + 1}`;
   }
   return undefined;
 }

@@ -48,6 +48,7 @@ export interface Optimizer {
  */
 export function sgd({ momentum = 0, nesterov = false }: { momentum?: number; nesterov?: boolean } = {}): Optimizer {
   requireFraction('momentum', momentum);
+  if (nesterov && momentum === 0) throw new RangeError("Nesterov's form of an optimizer must have a momentum. Got 0.");
   return {
     slots: momentum > 0 ? ['velocity'] : [],
     numbers: (_graph, { learningRate }) => ({ rate: learningRate }),
@@ -189,16 +190,22 @@ function requireFraction(name: string, value: number): void {
 export type Clipping = { norm: number } | { value: number };
 
 /**
- * With `norm`: gradients of a joint Euclidean norm above it are scaled down to it (R. Pascanu et al., ICML 2013). With
- * `value`: each number is brought into [−value, value].
+ * With `norm`: gradients of a joint Euclidean norm above it are scaled down to it (R. Pascanu et al., ICML 2013); a norm
+ * beyond float32, from gradients above 1e19, makes them NaN, which ends a training with the reason. With `value`: each
+ * number is brought into [−value, value], an infinite one too, which is not seen any more then.
  */
 export function clipped(graph: Graph, gradients: readonly Tensor<'float32'>[], clip: Clipping): Tensor<'float32'>[] {
-  const [limit] = Object.values(clip) as number[];
-  if (!(limit > 0)) throw new RangeError(`The limit of gradients must be greater than 0. Got ${limit}.`);
+  const limits = Object.values(clip) as number[];
+  if (limits.length !== 1) throw new RangeError('Gradients must be clipped either by their norm or by value.');
+  const [limit] = limits;
+  if (!(limit > 0 && limit < Infinity)) {
+    throw new RangeError(`The limit of gradients must be greater than 0 and finite. Got ${limit}.`);
+  }
   if ('value' in clip) return gradients.map((g) => graph.max(graph.min(g, limit), -limit));
-  const squares = gradients.map((g) => graph.sumOfSquares(g));
+  const squares = gradients.map((g) => graph.sumOfSquares(graph.reshape(g, [-1])));
   const norm = graph.sqrt(squares.reduce((a, b) => graph.add(a, b)));
-  // 1 where the norm is small enough: dividing by the greater of the two neither enlarges nor divides by zero.
-  const scale = graph.div(limit, graph.max(norm, limit));
+  // 1 where the norm is small enough: dividing by the greater of the two neither enlarges nor divides by zero. And NaN
+  // where it is infinite: a scale of 0 would end all learning without a word.
+  const scale = graph.add(graph.div(limit, graph.max(norm, limit)), graph.mul(norm, 0));
   return gradients.map((g) => graph.mul(g, scale));
 }

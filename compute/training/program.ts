@@ -26,6 +26,8 @@ export interface ColumnDefinition<T extends DataElement = DataElement> {
   readonly type: T;
   /** Shape of one row's value; `[]` for a number. */
   readonly shape: readonly number[];
+  /** For indices, e.g. labels and items: they must be in [0, below), which is checked before the first batch. */
+  readonly below?: number;
 }
 type Columns = Readonly<Record<string, ColumnDefinition>>;
 
@@ -105,8 +107,10 @@ export function trainingProgram<P extends string, R extends Columns, T extends C
   if (!Number.isInteger(batchSize) || batchSize < 1) {
     throw new RangeError(`The batch size must be an integer of at least 1. Got ${batchSize}.`);
   }
-  if (!(weightDecay >= 0)) throw new RangeError(`The weight decay must be at least 0. Got ${weightDecay}.`);
+  if (!(weightDecay >= 0 && weightDecay < Infinity))
+    throw new RangeError(`The weight decay must be at least 0 and finite. Got ${weightDecay}.`);
   if (Object.keys(rows).length === 0) throw new GraphError('A training program needs a column of data.');
+  if (Object.keys(parameters).length === 0) throw new GraphError('A training program needs a parameter.');
   const schedule = typeof learningRate === 'number' ? constant(learningRate) : learningRate;
   const names = Object.keys(parameters) as P[];
   const states = names.flatMap((name) => {
@@ -153,6 +157,9 @@ export function trainingProgram<P extends string, R extends Columns, T extends C
       random: new CountedRandom(body, body.capture(seed), step),
       step,
     });
+    if (loss?.type !== 'float32') {
+      throw new GraphError(`A training program's loss must be a float32 scalar. Got ${loss?.type ?? 'nothing'}.`);
+    }
     const raw = gradients(body, loss, current);
     const used = clip === undefined ? raw : clipped(body, raw, clip);
     const next: Record<string, Tensor> = { [tensorNames.step]: body.add(step, 1) };

@@ -37,6 +37,9 @@ export function exponentialDecay(rate: number, { factor }: { factor: number }): 
 export function cosine(rate: number, { steps, floor = 0 }: { steps: number; floor?: number }): Schedule {
   requireRate(rate);
   requireSteps('steps', steps);
+  if (!(floor >= 0 && floor <= rate)) {
+    throw new RangeError(`The floor of a schedule must be in [0, ${rate}]. Got ${floor}.`);
+  }
   return (graph, step) => {
     const done = graph.min(graph.div(step, steps), 1);
     // floor + (rate − floor) (1 + cos π t) / 2

@@ -5,6 +5,7 @@
  * A run blocks its thread (see `onnx/session.ts`), so this is for compute processes.
  */
 import type { Execution } from '../../contracts/execution.ts';
+import { TradewindError } from '../../contracts/errors.ts';
 import { Random } from '../../contracts/random.ts';
 import type { ArrayFile } from '../arrays/safetensors.ts';
 import { openSession, type Session, type TensorValue } from '../onnx/session.ts';
@@ -21,13 +22,17 @@ export interface TrainingData {
   /** Row-major `[count, …shape]`; read, never copied. */
   readonly rows: Readonly<Record<string, ColumnData>>;
   readonly tables?: Readonly<Record<string, ColumnData>>;
+  /** Of the whole, where it is known: then a checkpoint of other data is refused. */
+  readonly digest?: string;
 }
 
 export interface TrainingReport {
   /** Epochs done. */
   readonly epoch: number;
-  /** Mean loss of the rows of this epoch, each batch judged by the parameters that it was to improve. */
-  readonly loss: number;
+  /** Mean loss of the rows of each epoch, each batch judged by the parameters that it was to improve; this one's last. */
+  readonly losses: readonly number[];
+  /** Kept from call to call, in checkpoints too: what an early stopping has to remember, such as the best value so far. */
+  readonly memory: Record<string, number>;
   /** After the epoch; views that are good until the call ends. */
   readonly parameters: Readonly<Record<string, Float32Array>>;
 }
@@ -43,7 +48,11 @@ export interface TrainingOptions {
   /** Takes the rows of each epoch in another order; true by default. */
   readonly shuffle?: boolean;
   progress?(fraction: number, note?: string): void;
-  /** Called after an epoch; `false` ends the training, as an early stopping wants it. */
+  /**
+   * Called after an epoch; `false` ends the training, as an early stopping wants it. For the same bytes after a resume
+   * it must depend on nothing but the report. A training that is resumed from within or before an epoch calls it for
+   * that epoch again, with the memory of then.
+   */
   afterEpoch?(report: TrainingReport): boolean | void | Promise<boolean | void>;
   /** A state that `checkpoint` was given by an interrupted training of the same program, data and seed. */
   readonly resume?: ArrayFile;
@@ -94,12 +103,22 @@ export async function train(program: TrainingProgram, data: TrainingData, option
   if (!Number.isInteger(epochs) || epochs < 0) {
     throw new RangeError(`The number of epochs must be an integer of at least 0. Got ${epochs}.`);
   }
+  if (!Number.isSafeInteger(seed)) throw new RangeError(`The seed of a training must be a safe integer. Got ${seed}.`);
   const { batchSize } = program.definition;
   const feeds = dataFeeds(program, data);
-  const identity = { digest: program.digest, seed, count: data.count, shuffle };
+  const identity = { program: program.digest, data: data.digest ?? 'unknown', seed, count: data.count, shuffle };
   const position: Position =
     options.resume === undefined
-      ? { epoch: 0, batch: 0, step: 0, lossSum: 0, losses: [], stopped: false, states: initialStates(program, seed) }
+      ? {
+          epoch: 0,
+          batch: 0,
+          step: 0,
+          lossSum: 0,
+          losses: [],
+          memory: {},
+          stopped: false,
+          states: initialStates(program, seed),
+        }
       : readCheckpoint(options.resume, identity, program);
   const batches = Math.ceil(data.count / batchSize);
   const memory = (): TrainingMemory => ({
@@ -111,7 +130,7 @@ export async function train(program: TrainingProgram, data: TrainingData, option
   const session = await openSession(program.model, { ...execution, threads, spinning: true });
   try {
     const order = new Int32Array(data.count);
-    const pace = new Pace(runMilliseconds);
+    const pace = new Pace(runMilliseconds, batchSize);
     let saved = performance.now();
     while (position.epoch < epochs && !position.stopped) {
       fillOrder(order, shuffle ? new Random(seed, position.epoch) : undefined);
@@ -121,7 +140,8 @@ export async function train(program: TrainingProgram, data: TrainingData, option
         const before = position.states;
         const started = performance.now();
         const { losses, states } = await runBatches(run, position, count);
-        pace.ran(count, performance.now() - started);
+        const rows = Math.min(data.count, (position.batch + count) * batchSize) - position.batch * batchSize;
+        pace.ran(count, rows, performance.now() - started);
         if (losses.some((loss) => !Number.isFinite(loss)) || notFinite(states) !== undefined) {
           throw await divergence(
             { ...position, states: before },
@@ -130,8 +150,7 @@ export async function train(program: TrainingProgram, data: TrainingData, option
           );
         }
         for (const [i, loss] of losses.entries()) {
-          const rows = Math.min(batchSize, data.count - (position.batch + i) * batchSize);
-          position.lossSum += loss * rows;
+          position.lossSum += loss * Math.min(batchSize, data.count - (position.batch + i) * batchSize);
         }
         Object.assign(position, { states, batch: position.batch + count, step: position.step + count });
         const fraction = (position.epoch + position.batch / batches) / epochs;
@@ -143,7 +162,14 @@ export async function train(program: TrainingProgram, data: TrainingData, option
       Object.assign(position, { epoch: position.epoch + 1, batch: 0, lossSum: 0 });
       const parameters = parametersOf(program, position.states);
       const views = Object.fromEntries(Object.entries(parameters).map(([name, value]) => [name, value.data]));
-      if ((await options.afterEpoch?.({ epoch: position.epoch, loss, parameters: views })) === false) {
+      if (
+        (await options.afterEpoch?.({
+          epoch: position.epoch,
+          losses: position.losses,
+          memory: position.memory,
+          parameters: views,
+        })) === false
+      ) {
         position.stopped = true;
       }
       if (position.epoch < epochs) saved = await save(saved);
@@ -160,23 +186,31 @@ export async function train(program: TrainingProgram, data: TrainingData, option
   }
 }
 
-/** How many batches fit in a run of the wanted time, by how long those before took. */
+/** How many batches fit in a run of the wanted time, by what the rows of those before took. */
 class Pace {
   readonly #wanted: number;
-  #perBatch: number | undefined;
+  readonly #batchSize: number;
+  #perRow: number | undefined;
+  #most = 1;
+  #runs = 0;
 
-  constructor(milliseconds: number) {
+  constructor(milliseconds: number, batchSize: number) {
     this.#wanted = milliseconds;
+    this.#batchSize = batchSize;
   }
 
   batches(left: number): number {
-    const fitting = this.#perBatch === undefined ? 1 : Math.floor(this.#wanted / this.#perBatch);
-    return Math.max(1, Math.min(left, fitting));
+    const fitting = this.#perRow === undefined ? 1 : Math.floor(this.#wanted / (this.#perRow * this.#batchSize));
+    // A guess may be wrong, so that a run is never much longer than those that were seen.
+    return Math.max(1, Math.min(left, fitting, 2 * this.#most));
   }
 
-  ran(batches: number, milliseconds: number): void {
-    // The first run of a session also sets it up; the slowest of the later ones is the safe guess.
-    this.#perBatch = milliseconds / batches;
+  /** @param rows - of all these batches: the last one of an epoch may be small, and would make the others look quick. */
+  ran(batches: number, rows: number, milliseconds: number): void {
+    // The first run of a session also sets it up.
+    if (this.#runs++ === 0) return;
+    this.#most = milliseconds > this.#wanted ? batches : Math.max(this.#most, batches);
+    this.#perRow = Math.max(milliseconds / rows, (milliseconds / rows + (this.#perRow ?? 0)) / 2);
   }
 }
 
@@ -192,7 +226,7 @@ interface Run {
 
 async function runBatches(
   { session, program, feeds, order, seed }: Run,
-  { batch, step, states }: Pick<Position, 'batch' | 'step' | 'states'>,
+  { epoch, batch, step, states }: Pick<Position, 'epoch' | 'batch' | 'step' | 'states'>,
   count: number,
 ): Promise<{ losses: Float32Array; states: States }> {
   const all: Record<string, TensorValue> = {
@@ -205,7 +239,10 @@ async function runBatches(
   };
   for (const { name, shape } of program.states) all[name] = { datatype: 'float32', shape, data: states[name] };
   const wanted = [...program.states.map(({ name }) => tensorNames.next(name)), tensorNames.losses];
-  const results = await session.run(all, wanted);
+  const results = await session.run(all, wanted).catch((cause: Error) => {
+    const batches = count === 1 ? `batch ${batch + 1}` : `batches ${batch + 1} to ${batch + count}`;
+    throw new Error(`Training failed in epoch ${epoch + 1}, ${batches}: ${cause.message}`, { cause });
+  });
   return {
     losses: results[tensorNames.losses].data as Float32Array,
     states: Object.fromEntries(
@@ -231,7 +268,7 @@ function dataFeeds({ definition }: TrainingProgram, data: TrainingData): Record<
     what: string,
     given: typeof rows,
     name: string,
-    { type, shape }: ColumnDefinition,
+    { type, shape, below }: ColumnDefinition,
     leading: number[],
   ) => {
     const array = given[name];
@@ -242,21 +279,52 @@ function dataFeeds({ definition }: TrainingProgram, data: TrainingData): Record<
         `${what} "${name}" of the data must be ${arrayTypes[type].name} of ${size} elements. Got ${got}.`,
       );
     }
+    if (below !== undefined)
+      requireBelow(what, name, array as Exclude<ColumnData, Float32Array>, below, elements(shape));
     const tensor = what === 'Column' ? tensorNames.row(name) : tensorNames.table(name);
     feeds[tensor] = { datatype: type, shape: [...leading, ...shape], data: array };
   };
+  const unknown = [
+    ...Object.keys(rows).filter((name) => !Object.hasOwn(definition.rows, name)),
+    ...Object.keys(tables).filter((name) => !Object.hasOwn(definition.tables ?? {}, name)),
+  ];
+  if (unknown.length > 0) throw new RangeError(`The program has no column or table "${unknown[0]}".`);
   for (const [name, column] of Object.entries(definition.rows)) add('Column', rows, name, column, [count]);
   for (const [name, table] of Object.entries(definition.tables ?? {})) add('Table', tables, name, table, []);
   return feeds;
 }
 
+/** @throws TradewindError `VALIDATION_FAILED` where an index is none: onnxruntime would count −1 from the end. */
+function requireBelow(
+  what: string,
+  name: string,
+  values: Exclude<ColumnData, Float32Array>,
+  below: number,
+  width: number,
+): void {
+  for (let i = 0; i < values.length; i++) {
+    if (values[i] >= 0 && values[i] < below) continue;
+    throw new TradewindError('VALIDATION_FAILED', {
+      subject: `${what} "${name}" in row ${Math.floor(i / Math.max(1, width)) + 1}`,
+      rule: `be an index in [0, ${below})`,
+      value: String(values[i]),
+      remedy: 'Leave rows without a value out, or give them an index of their own.',
+    });
+  }
+}
+
 const arrayTypes = { float32: Float32Array, int32: Int32Array, int64: BigInt64Array, uint8: Uint8Array } as const;
 
 function initialStates({ definition, states }: TrainingProgram, seed: number): States {
-  const beginnings = Object.entries(definition.parameters).map(([name, { shape, initial }], i) => {
-    return [tensorNames.parameter(name), initial(shape, new Random(seed, initialStream(i)))] as const;
-  });
-  const known = new Map<string, Float32Array>(beginnings);
+  const known = new Map<string, Float32Array>();
+  for (const [i, [name, { shape, initial }]] of Object.entries(definition.parameters).entries()) {
+    const values = initial(shape, new Random(seed, initialStream(i)));
+    if (values.length !== elements(shape) || values.some((value) => !Number.isFinite(value))) {
+      const bad = values.find((value) => !Number.isFinite(value)) ?? `${values.length} numbers`;
+      throw new RangeError(`The parameter "${name}" must begin with ${elements(shape)} finite numbers. Got ${bad}.`);
+    }
+    known.set(tensorNames.parameter(name), values);
+  }
   return Object.fromEntries(
     states.map(({ name, shape }) => [name, known.get(name) ?? new Float32Array(elements(shape))]),
   );

@@ -8,6 +8,8 @@ import {
   warmUp,
   type Schedule,
 } from '../../../compute/training/schedules.ts';
+import { normal } from '../../../compute/training/initializers.ts';
+import { trainingProgram } from '../../../compute/training/program.ts';
 import { train } from '../../../compute/training/train.ts';
 import { linearRegression } from './networks.ts';
 
@@ -172,16 +174,93 @@ describe('a schedule in the program', () => {
   });
 });
 
+describe('parameters of any size, updated together or not,', () => {
+  it.each<[string, Optimizer]>([
+    ['SGD with momentum', sgd({ momentum: 0.9 })],
+    ['Adam', adam()],
+    ['AdamW', adamW()],
+  ])('have the steps that each has alone: %s', async (_name, optimizer) => {
+    // Around the size up to which they are joined, a scalar, and two kinds of weight decay.
+    const shapes: Record<string, number[]> = { a: [4097], b: [64, 64], c: [3, 2], d: [], e: [5], f: [5000] };
+    const run = async (names: string[]) => {
+      const program = trainingProgram({
+        parameters: Object.fromEntries(
+          names.map((name) => [name, { shape: shapes[name], initial: normal(1), decay: name !== 'e' && name !== 'f' }]),
+        ),
+        rows: { x: { type: 'float32', shape: [] } } as const,
+        optimizer,
+        learningRate: 0.05,
+        weightDecay: 0.1,
+        batchSize: 2,
+        loss: ({ graph, parameters, batch }) =>
+          names
+            .map((name) => graph.reshape(parameters[name], [-1]))
+            .map((flat) => graph.sum(graph.mul(flat, flat)))
+            .reduce((x, y) => graph.add(x, y), graph.mean(batch.x)),
+      });
+      const data = { count: 5, rows: { x: Float32Array.of(1, 2, 3, 4, 5) } };
+      return (await train(program, data, { epochs: 3, seed: 1, threads: 1 })).parameters;
+    };
+    const together = await run(Object.keys(shapes));
+    // The first of a program begins with the same numbers as the first of another one.
+    const alone = await run(['a']);
+    expect(together['a'].data).toEqual(alone['a'].data);
+    // Of the others: what a step of the formula does depends on no neighbour, so a second run without `a` moves alike.
+    for (const [name, { data }] of Object.entries(together)) {
+      expect(data).toHaveLength(shapes[name].reduce((size, dim) => size * dim, 1));
+      expect(data.every(Number.isFinite)).toBe(true);
+    }
+    const pairs = await run(['a', 'b']);
+    expect(together['b'].data).toEqual(pairs['b'].data);
+    const three = await run(['a', 'b', 'c']);
+    expect(together['c'].data).toEqual(three['c'].data);
+    expect(together['a'].data[0]).not.toBe(0);
+  });
+
+  it('are clipped by their joint norm, scalars too', async () => {
+    const program = trainingProgram({
+      parameters: {
+        s: { shape: [], initial: () => Float32Array.of(3) },
+        v: { shape: [1], initial: () => Float32Array.of(4) },
+      },
+      rows: { x: { type: 'float32', shape: [] } } as const,
+      optimizer: sgd(),
+      learningRate: 1,
+      clip: { norm: 1 },
+      batchSize: 1,
+      // Gradients 3 and 4, of the norm 5.
+      loss: ({ graph, parameters, batch }) =>
+        graph.mul(
+          graph.mean(batch.x),
+          graph.add(graph.mul(parameters.s, 3), graph.reshape(graph.mul(parameters.v, 4), [])),
+        ),
+    });
+    const { parameters } = await train(
+      program,
+      { count: 1, rows: { x: Float32Array.of(1) } },
+      { epochs: 1, seed: 1, threads: 1 },
+    );
+    expect(parameters['s'].data[0]).toBeCloseTo(3 - 3 / 5, 5);
+    expect(parameters['v'].data[0]).toBeCloseTo(4 - 4 / 5, 5);
+  });
+});
+
 describe('settings that make no sense are refused while the program is written', () => {
   it.each<[string, () => unknown]>([
     ['momentum in [0, 1). Got 1', () => sgd({ momentum: 1 })],
     ['beta2 of an optimizer must be in [0, 1). Got 1.2', () => adam({ beta2: 1.2 })],
+    ['form of an optimizer must have a momentum. Got 0', () => sgd({ nesterov: true })],
+    ['floor of a schedule must be in [0, 0.1]. Got -5', () => cosine(0.1, { steps: 10, floor: -5 })],
+    [
+      'clipped either by their norm or by value',
+      () => linearRegression({ optimizer: sgd(), learningRate: 1, batchSize: 1, clip: { norm: 1, value: 1 } }),
+    ],
     ['epsilon of an optimizer must be greater than 0. Got 0', () => adamW({ epsilon: 0 })],
     ['learning rate must be greater than 0 and finite. Got -1', () => constant(-1)],
     ['"every" of a schedule must be an integer of at least 1. Got 0', () => stepDecay(1, { every: 0, factor: 0.5 })],
     ['factor of a schedule must be in (0, 1]. Got 1.5', () => exponentialDecay(1, { factor: 1.5 })],
     [
-      'limit of gradients must be greater than 0. Got 0',
+      'limit of gradients must be greater than 0 and finite. Got 0',
       () => linearRegression({ optimizer: sgd(), learningRate: 1, batchSize: 1, clip: { norm: 0 } }),
     ],
     [
@@ -189,7 +268,7 @@ describe('settings that make no sense are refused while the program is written',
       () => linearRegression({ optimizer: sgd(), learningRate: 1, batchSize: 0 }),
     ],
     [
-      'weight decay must be at least 0. Got -1',
+      'weight decay must be at least 0 and finite. Got -1',
       () => linearRegression({ optimizer: sgd(), learningRate: 1, batchSize: 1, weightDecay: -1 }),
     ],
   ])('%s', (message, make) => {

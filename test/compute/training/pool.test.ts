@@ -58,6 +58,41 @@ describe('training in a compute process', () => {
     expect(await parameters('resumed')).toBe(await parameters('undisturbed'));
   });
 
+  it('needs memory for its data once, and no more for more epochs', async () => {
+    const count = 2_000_000;
+    const { rows } = spirals(1000);
+    const x = new Float32Array(2 * count).map((_, i) => rows.x[i % 2000]);
+    const label = new BigInt64Array(count).map((_, i) => rows.label[i % 1000]);
+    const bytes = x.byteLength + label.byteLength;
+    const large = join(folder, 'large');
+    await writeArrays(large, { arrays: { x: { data: x, shape: [count, 2] }, label: { data: label } }, metadata: {} });
+    const peak = async (given: string, howMany: number) => {
+      // A process of its own each, as the system's allocator gives little back.
+      const fresh = createComputePool({ cores: 1 });
+      let usage: TaskUsage | undefined;
+      try {
+        await fresh.run<ClassifierInput, unknown>(
+          {
+            module: new URL('./tasks.ts', import.meta.url).href,
+            name: 'trainClassifier',
+            input: { data: given, epochs: howMany, undisturbed: true },
+            threads: 1,
+            label: `memory ${howMany}`,
+          },
+          { workDir: join(folder, `memory-${howMany}`), onUsage: (told) => void (usage = told) },
+        );
+      } finally {
+        await fresh.close();
+      }
+      return usage!.peakBytes;
+    };
+    const [small, once, often] = [await peak(data, 1), await peak(large, 1), await peak(large, 4)];
+    // The data, and the order of its rows; a copy of it would be as much again.
+    expect(once - small).toBeGreaterThan(0.9 * bytes);
+    expect(once - small).toBeLessThan(1.6 * bytes);
+    expect(often - once).toBeLessThan(0.3 * bytes);
+  });
+
   it('tells epoch, loss and memory while it runs, and its peak in the end', async () => {
     const notes: string[] = [];
     let usage: TaskUsage | undefined;

@@ -10,6 +10,8 @@ export interface ClassifierInput {
   data: string;
   epochs: number;
   resume?: string;
+  /** Batches are small and checkpoints frequent by default, to be interrupted between them. */
+  undisturbed?: boolean;
 }
 
 /** Leaves the parameters as the array file `parameters` in its folder. */
@@ -17,14 +19,13 @@ export const trainClassifier: TaskFunction<ClassifierInput, { peak: number }> = 
   const { arrays } = await readArrays(input.data);
   const rows = { x: arrays['x'].data as Float32Array, label: arrays['label'].data as BigInt64Array };
   const { parameters, memory } = await train(
-    classifier(),
+    classifier(input.undisturbed ? 4096 : 32),
     { count: rows.label.length, rows },
     {
       epochs: input.epochs,
       seed: 7,
       threads: context.threads,
-      checkpointMilliseconds: 0,
-      runMilliseconds: 0,
+      ...(input.undisturbed ? {} : { checkpointMilliseconds: 0, runMilliseconds: 0 }),
       ...(input.resume === undefined ? {} : { resume: await readArrays(input.resume) }),
       progress: (fraction, note) => context.progress(fraction, note),
       async checkpoint(state, step) {

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { decodeArrays, encodeArrays, type ArrayFile } from '../../../compute/arrays/safetensors.ts';
 import { decodeModel } from '../../../compute/onnx/model.ts';
 import { zeros } from '../../../compute/training/initializers.ts';
-import { sgd } from '../../../compute/training/optimizers.ts';
+import { adam, sgd } from '../../../compute/training/optimizers.ts';
 import { trainingProgram } from '../../../compute/training/program.ts';
 import { train, type TrainingOptions } from '../../../compute/training/train.ts';
 import { bytesOf, classifier, from, linearRegression, spirals } from './networks.ts';
@@ -126,9 +126,9 @@ describe('a training run', () => {
     const stopped = await train(classifier(), data, {
       ...quick,
       epochs: 10,
-      afterEpoch({ epoch, loss, parameters }) {
+      afterEpoch({ epoch, losses, parameters }) {
         seen.push(epoch);
-        expect(loss).toBeGreaterThan(0);
+        expect(losses).toHaveLength(epoch);
         expect(parameters['w1']).toHaveLength(64);
         return epoch < 3;
       },
@@ -203,6 +203,50 @@ describe('resuming', () => {
     for (const other of others) expect(other).toBe(first);
   });
 
+  it('ends early where it would have without a stop, by what afterEpoch remembers', async () => {
+    const patience: Partial<TrainingOptions> = {
+      // Nothing gets better than the first epoch: the fifth one is enough.
+      afterEpoch({ losses, memory }) {
+        memory['best'] ??= Infinity;
+        memory['waited'] = losses.at(-1)! < memory['best'] - 10 ? 0 : (memory['waited'] ?? 0) + 1;
+        memory['best'] = Math.min(memory['best'], losses.at(-1)!);
+        return memory['waited'] < 4;
+      },
+    };
+    const checkpoints: Uint8Array[] = [];
+    const whole = await train(classifier(), data, {
+      ...settings,
+      ...patience,
+      checkpoint: async (state) => void checkpoints.push(encodeArrays(state)),
+    });
+    expect(whole.losses).toHaveLength(5);
+    for (const at of [3, 8, 16, 20, 32, checkpoints.length - 1]) {
+      const resume = decodeArrays(checkpoints[at]);
+      const resumed = await train(classifier(), data, { ...settings, ...patience, resume });
+      expect(resumed.losses).toEqual(whole.losses);
+      expect(bytesOf(resumed.parameters)).toBe(bytesOf(whole.parameters));
+    }
+  });
+
+  it('makes no run much longer than was asked for, after a small last batch either', async () => {
+    // 20 batches of 2,000 rows and one of a single row, which looks as if nothing took any time.
+    const big = spirals(20 * 2000 + 1);
+    const ends: { epoch: string; milliseconds: number }[] = [];
+    let last = performance.now();
+    await train(classifier(2000), big, {
+      ...quick,
+      epochs: 4,
+      runMilliseconds: 5,
+      progress(_fraction, note) {
+        ends.push({ epoch: note!.slice(0, 7), milliseconds: performance.now() - last });
+        last = performance.now();
+      },
+    });
+    const runs = (epoch: number) => ends.filter((end) => end.epoch === `epoch ${epoch}`).length;
+    // A batch takes milliseconds here, so that an epoch is cut into several runs: as many in the second as in the fourth.
+    for (const epoch of [1, 2, 3, 4]) expect(runs(epoch)).toBeGreaterThan(3);
+  });
+
   it('refuses a checkpoint of another training, and says what differs', async () => {
     let state: ArrayFile | undefined;
     await train(classifier(), data, { ...settings, epochs: 1, checkpoint: async (given) => void (state ??= given) });
@@ -210,10 +254,14 @@ describe('resuming', () => {
     await expect(train(classifier(), data, { ...settings, seed: 8, resume })).rejects.toThrow(
       'its seed must be 8. Got 7.',
     );
-    await expect(train(classifier(16), data, { ...settings, resume })).rejects.toThrow('its digest must be');
+    await expect(train(classifier(16), data, { ...settings, resume })).rejects.toThrow('its program must be');
     await expect(train(classifier(), spirals(249), { ...settings, resume })).rejects.toThrow(
       'its count must be 249. Got 250.',
     );
+    await expect(train(classifier(), { ...data, digest: 'a' }, { ...settings, resume })).rejects.toMatchObject({
+      code: 'ARTIFACT_CORRUPT',
+      complaint: { rule: 'be of the training that goes on from it: its data must be a', value: 'unknown' },
+    });
   });
 });
 
@@ -291,9 +339,53 @@ describe('what is not finite', () => {
       code: 'TRAINING_DIVERGED',
       complaint: {
         value:
-          'a loss of 1.000 whose gradient is not finite in epoch 1, batch 1, parameter "root" (at most 0.00 before it)',
+          'a loss of 1.000 in epoch 1, batch 1, after which parameter "root" is not finite (at most 0.00 before it)',
       },
     });
+  });
+
+  it('in what the optimizer remembers is blamed on the parameter that it is of', async () => {
+    const program = trainingProgram({
+      parameters: { innocent: { shape: [1], initial: from([5]) }, guilty: { shape: [1], initial: from([0]) } },
+      rows: { x: { type: 'float32', shape: [] } } as const,
+      optimizer: adam(),
+      learningRate: 0.1,
+      batchSize: 1,
+      // The square of a gradient of 1e25 is beyond float32.
+      loss: ({ graph, parameters, batch }) =>
+        graph.mean(graph.mul(graph.add(graph.mul(parameters.guilty, 1e25), parameters.innocent), batch.x)),
+    });
+    await expect(
+      train(program, { count: 1, rows: { x: Float32Array.of(1) } }, { ...quick, epochs: 1 }),
+    ).rejects.toMatchObject({
+      complaint: { value: expect.stringContaining('after which the "square" of parameter "guilty" is not finite') },
+    });
+  });
+
+  it('in a table, or in what parameters begin with, is said so', async () => {
+    const program = (initial: number) =>
+      trainingProgram({
+        parameters: { w: { shape: [1], initial: from([initial]) } },
+        rows: { x: { type: 'float32', shape: [] } } as const,
+        tables: { price: { type: 'float32', shape: [2] } } as const,
+        optimizer: sgd(),
+        learningRate: 1,
+        batchSize: 1,
+        loss: ({ graph, parameters, batch, tables }) =>
+          graph.mul(graph.sum(graph.mul(tables.price, parameters.w)), graph.mean(batch.x)),
+      });
+    const data = { count: 1, rows: { x: Float32Array.of(1) }, tables: { price: Float32Array.of(1, NaN) } };
+    await expect(train(program(1), data, { ...quick, epochs: 1 })).rejects.toThrow('table "price" has NaN at place 2');
+    await expect(train(program(NaN), data, { ...quick, epochs: 1 })).rejects.toThrow(
+      'The parameter "w" must begin with 1 finite numbers. Got NaN.',
+    );
+  });
+
+  it('in the norm that gradients are clipped by ends training instead of learning nothing', async () => {
+    const program = linearRegression({ optimizer: sgd(), learningRate: 1e-3, batchSize: 1, clip: { norm: 1 }, w: [1] });
+    const data = { count: 1, rows: { x: Float32Array.of(1e15), y: Float32Array.of(0) } };
+    // Error 1e15, loss 1e30, gradient 2e30: its square is infinite.
+    await expect(train(program, data, { ...quick, epochs: 1 })).rejects.toMatchObject({ code: 'TRAINING_DIVERGED' });
   });
 });
 
@@ -331,6 +423,35 @@ describe('data that does not fit the program is refused', () => {
   ])('%s', async (_name, given, message) => {
     const data = { count: 10, rows: given as typeof rows };
     await expect(train(program, data, { ...quick, epochs: 1 })).rejects.toThrow(message);
+  });
+
+  it('an index outside of its range, by column, row and value', async () => {
+    const ranged = trainingProgram({
+      parameters: { w: { shape: [3], initial: zeros } },
+      rows: { item: { type: 'int32', shape: [2], below: 3 } } as const,
+      optimizer: sgd(),
+      learningRate: 1,
+      batchSize: 2,
+      loss: ({ graph, parameters, batch }) => graph.mean(graph.gather(parameters.w, batch.item)),
+    });
+    for (const bad of [-1, 3]) {
+      const failing = train(ranged, { count: 2, rows: { item: Int32Array.of(0, 1, 2, bad) } }, { ...quick, epochs: 1 });
+      await expect(failing).rejects.toMatchObject({
+        code: 'VALIDATION_FAILED',
+        complaint: { subject: 'Column "item" in row 2', rule: 'be an index in [0, 3)', value: String(bad) },
+      });
+    }
+  });
+
+  it('a column that the program does not have', async () => {
+    const given = { count: 10, rows: { ...rows, z: new Float32Array(10) } };
+    await expect(train(program, given, { ...quick, epochs: 1 })).rejects.toThrow('no column or table "z"');
+  });
+
+  it('a seed that is none', async () => {
+    await expect(train(program, { count: 10, rows }, { ...quick, seed: 0.5, epochs: 1 })).rejects.toThrow(
+      'seed of a training must be a safe integer. Got 0.5.',
+    );
   });
 
   it('no rows', async () => {
