@@ -41,16 +41,16 @@ export function convolutionBlock(
     throw new GraphError(`convolutionBlock: the pool must be positive integers, at most ${there}. Got ${asked}.`);
   }
   const known = [...x.shape.slice(1), ...weight.shape].every((dim) => typeof dim === 'number');
-  const pooled = plain.shape.slice(2).map((size, i) => Math.floor(Number(size) / sizes[i]));
-  const layout = known ? layoutOf(x.shape as number[], weight.shape as number[], window, sizes, pooled) : undefined;
+  const [image, kernel, positions] = [x.shape, weight.shape, plain.shape.slice(2)] as number[][];
+  const layout = known ? layoutOf(image, kernel, window, sizes, positions) : undefined;
   const activated = (y: FloatTensor) => (activation === 'relu' ? g.relu(y) : y) as Tensor<'float32'>;
   if (layout === undefined) return activated(sizes.every((size) => size === 1) ? plain : g.maxPool(plain, sizes));
   const all = layout.form === 'shared' ? ofShared(g, x, weight, layout) : ofOwn(g, x, weight, layout);
   const greatest = firstGreatest(g, all, countOf(sizes));
-  const rows = g.reshape(greatest, [x.shape[0], countOf(pooled), weight.shape[0]]);
+  const rows = g.reshape(greatest, [x.shape[0], countOf(layout.pooled), weight.shape[0]]);
   // Repeated to all positions first, the bias is added in one long run for each sample.
   const shifted = bias === undefined ? rows : g.add(rows, g.expand<FloatType>(bias, rows.shape.slice(1)));
-  return imagesOfRows(g, activated(shifted), pooled) as Tensor<'float32'>;
+  return imagesOfRows(g, activated(shifted), layout.pooled) as Tensor<'float32'>;
 }
 
 /**
@@ -71,10 +71,11 @@ export function flattenedProduct(g: Graph, x: Tensor<'float32'>, weight: Tensor<
 interface Layout {
   readonly form: 'shared' | 'own';
   readonly window: Window;
-  /** Sizes of the convolution's window, of the pooled one, and of the result's axes of space. */
+  /** Sizes of the convolution's window, of the pooled one, and of what either's positions make. */
   readonly taps: readonly number[];
   readonly pool: readonly number[];
-  readonly space: readonly number[];
+  readonly positions: readonly number[];
+  readonly pooled: readonly number[];
   /** Sizes of all that a pooled window reaches in the input. */
   readonly span: readonly number[];
 }
@@ -89,8 +90,9 @@ function layoutOf(
   [outer, , ...taps]: readonly number[],
   window: Window,
   pool: readonly number[],
-  space: readonly number[],
+  positions: readonly number[],
 ): Layout | undefined {
+  const pooled = positions.map((size, i) => Math.floor(size / pool[i]));
   const { strides, dilations } = window;
   const span = taps.map((tap, i) => (tap - 1) * dilations[i] + (pool[i] - 1) * strides[i] + 1);
   const elements = countOf(pool);
@@ -100,21 +102,21 @@ function layoutOf(
   const own = rows * (2.5 + 0.16 * channels) + 2 * rows * channels * outer * 0.0133;
   const form = shared < own ? 'shared' : 'own';
   const perWindow = form === 'shared' ? countOf(span) : rows;
-  if (countOf(space) * perWindow * channels > mostPatchElements) return undefined;
-  return { form, window, taps, pool, space, span };
+  if (countOf(pooled) * perWindow * channels > mostPatchElements) return undefined;
+  return { form, window, taps, pool, positions, pooled, span };
 }
 
 /** @returns the convolution at all elements of all pooled windows, `[batch, elements, positions, outer]`. */
 function ofShared(g: Graph, x: FloatTensor, weight: FloatTensor, layout: Layout): FloatTensor {
-  const { window, taps, pool, space, span } = layout;
+  const { window, taps, pool, pooled, span } = layout;
   const [batch, channels, ...sizes] = x.shape as [Dim, ...number[]];
   const outer = weight.shape[0];
-  const [reach, elements, positions] = [span, pool, space].map(countOf);
+  const [reach, elements, positions] = [span, pool, pooled].map(countOf);
   // A convolution whose windows have a single 1 each picks the elements that a pooled window reaches, one channel at a
   // time. Its weight is a constant, which onnxruntime lays out for its fastest code when it loads.
   const strides = window.strides.map((stride, i) => stride * pool[i]);
   const begin = window.pads.slice(0, sizes.length);
-  const end = space.map((size, i) => Math.max(0, (size - 1) * strides[i] + span[i] - sizes[i] - begin[i]));
+  const end = pooled.map((size, i) => Math.max(0, (size - 1) * strides[i] + span[i] - sizes[i] - begin[i]));
   const picks = new Float32Array(reach * reach);
   for (let i = 0; i < reach; i++) picks[i * reach + i] = 1;
   const picked = g.conv(
@@ -157,16 +159,20 @@ function ofShared(g: Graph, x: FloatTensor, weight: FloatTensor, layout: Layout)
 
 /** @returns the convolution at all elements of all pooled windows, `[batch, elements × positions, outer]`. */
 function ofOwn(g: Graph, x: FloatTensor, weight: FloatTensor, layout: Layout): FloatTensor {
-  const { window, taps, pool, space } = layout;
+  const { window, taps, pool, positions, pooled } = layout;
   const [outer, channels] = weight.shape;
-  const rows = coveredRows(x.shape.slice(2) as number[], window.pads, [
-    { sizes: pool, steps: window.strides },
-    { sizes: space, steps: window.strides.map((stride, i) => stride * pool[i]) },
-    { sizes: taps, steps: window.dilations },
-  ]);
+  const order = coveredRows(
+    positions,
+    positions.map(() => 0),
+    [
+      { sizes: pool, steps: pool.map(() => 1) },
+      { sizes: pooled, steps: pool },
+    ],
+  );
   const byTap = g.transpose(weight, [...taps.map((_, i) => i + 2), 1, 0]);
   const factor = g.reshape(byTap, [product([...taps, channels]), outer]);
-  return patchProduct(g, rowsOfImages(g, x), factor, rows, countOf(taps));
+  const reach = { space: x.shape.slice(2) as number[], taps, positions, window, order };
+  return patchProduct(g, rowsOfImages(g, x), factor, reach);
 }
 
 /**
