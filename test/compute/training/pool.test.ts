@@ -59,13 +59,17 @@ describe('training in a compute process', () => {
   });
 
   it('needs memory for its data once, and no more for more epochs', async () => {
-    const count = 2_000_000;
     const { rows } = spirals(1000);
-    const x = new Float32Array(2 * count).map((_, i) => rows.x[i % 2000]);
-    const label = new BigInt64Array(count).map((_, i) => rows.label[i % 1000]);
-    const bytes = x.byteLength + label.byteLength;
-    const large = join(folder, 'large');
-    await writeArrays(large, { arrays: { x: { data: x, shape: [count, 2] }, label: { data: label } }, metadata: {} });
+    const write = async (name: string, count: number) => {
+      const x = new Float32Array(2 * count).map((_, i) => rows.x[i % 2000]);
+      const label = new BigInt64Array(count).map((_, i) => rows.label[i % 1000]);
+      const path = join(folder, name);
+      await writeArrays(path, { arrays: { x: { data: x, shape: [count, 2] }, label: { data: label } }, metadata: {} });
+      return { path, bytes: x.byteLength + label.byteLength };
+    };
+    // A whole batch in both, so that what a step needs is in both peaks.
+    const [little, large] = [await write('little', 5000), await write('large', 2_000_000)];
+    const bytes = large.bytes - little.bytes;
     const peak = async (given: string, howMany: number) => {
       // A process of its own each, as the system's allocator gives little back.
       const fresh = createComputePool({ cores: 1 });
@@ -86,7 +90,7 @@ describe('training in a compute process', () => {
       }
       return usage!.peakBytes;
     };
-    const [small, once, often] = [await peak(data, 1), await peak(large, 1), await peak(large, 4)];
+    const [small, once, often] = [await peak(little.path, 2), await peak(large.path, 1), await peak(large.path, 4)];
     // The data, and the order of its rows; a copy of it would be as much again.
     expect(once - small).toBeGreaterThan(0.9 * bytes);
     expect(once - small).toBeLessThan(1.6 * bytes);
