@@ -38,7 +38,7 @@ export type TensorArray =
 
 export interface SessionOptions extends Partial<Execution> {
   /**
-   * Threads that one `run` may use, the calling one among them; the others are kept by the session between runs. A task
+   * At least 1, the default. Threads that one `run` may use, the calling one among them; the others are kept by the session between runs. A task
    * of the compute pool gets no more than it was granted.
    */
   threads?: number;
@@ -73,11 +73,15 @@ ort.env.logLevel = 'fatal';
 
 /**
  * @param model - path of an ONNX file, or its bytes. Loading blocks the thread.
+ * @throws RangeError for a number of threads that is no integer of at least 1; onnxruntime would take 0 for all cores.
  * @throws TradewindError `COMPUTE_REFUSED` when the provider or the GPU is not at hand, `ARTIFACT_MISSING` when there
  * is no such file, `ARTIFACT_CORRUPT` when onnxruntime cannot load it.
  */
 export async function openSession(model: string | Uint8Array, options: SessionOptions = {}): Promise<Session> {
   const { threads = 1, provider = 'cpu', gpu, spinning = false } = options;
+  if (!Number.isInteger(threads) || threads < 1) {
+    throw new RangeError(`The number of threads of a session must be an integer of at least 1. Got ${threads}.`);
+  }
   const subject = typeof model === 'string' ? model : 'The ONNX model';
   if (typeof model === 'string' && !existsSync(model)) {
     throw new TradewindError('ARTIFACT_MISSING', {

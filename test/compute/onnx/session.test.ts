@@ -77,6 +77,9 @@ describe('a session', () => {
   });
 
   it('refuses a file that is not there, or that onnxruntime cannot load', async () => {
+    for (const threads of [0, -1, 1.5, Number.NaN]) {
+      await expect(openSession(path, { threads })).rejects.toThrow(RangeError);
+    }
     await expect(openSession(join(folder, 'nothing.onnx'))).rejects.toMatchObject({ code: 'ARTIFACT_MISSING' });
     await expect(openSession(new Uint8Array(10))).rejects.toMatchObject({ code: 'ARTIFACT_CORRUPT' });
   });
