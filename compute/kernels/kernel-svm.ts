@@ -5,7 +5,7 @@ import type { StoredRows } from './feature-rows.ts';
 import { putKernel, putNorms, scratchBytes } from './kernel-values.ts';
 import type { KernelDecision, SvmKernel } from './kernel-values.ts';
 import { maximumPages } from './load.ts';
-import { checkProblem } from './svm-problem.ts';
+import { checkProblem, checkSteps } from './svm-problem.ts';
 import type { SvmProblem } from './svm-problem.ts';
 import type { KernelThreads } from './threads.ts';
 
@@ -123,8 +123,10 @@ export class KernelSvm {
   /**
    * Moves at most `steps` pairs.
    * @returns whether the problem is solved.
+   * @throws RangeError where that is no integer of at least 0.
    */
   async advance(steps: number): Promise<boolean> {
+    checkSteps('steps', steps);
     // A step makes two rows of kernel values where the cache has neither.
     const each = 2 * Math.max(1, this.#rows.count) * (this.#rows.length + 8);
     const most = Math.max(8, Math.floor(callWork / each));

@@ -1,8 +1,9 @@
 /** Linear support vector machines by dual coordinate descent, an epoch at a time, on kernel threads. */
+import { TradewindError } from '../../contracts/errors.ts';
 import { Random } from '../../contracts/random.ts';
 import type { ArrayFile } from '../arrays/safetensors.ts';
 import type { StoredRows } from './feature-rows.ts';
-import { checkProblem } from './svm-problem.ts';
+import { checkProblem, checkSteps } from './svm-problem.ts';
 import type { SvmProblem } from './svm-problem.ts';
 import type { KernelThreads } from './threads.ts';
 
@@ -117,8 +118,10 @@ export class LinearSvms {
   /**
    * At most `epochs` epochs of each problem that is not solved.
    * @returns whether all are solved.
+   * @throws RangeError where that is no integer of at least 0.
    */
   async advance(epochs = 1): Promise<boolean> {
+    checkSteps('epochs', epochs);
     const open = this.#stored.filter((stored) => !this.#read(stored).solved);
     await this.#each('epochs', open, epochs);
     return open.every((stored) => this.#read(stored).solved);
@@ -129,15 +132,20 @@ export class LinearSvms {
     return this.#stored.map((stored) => this.#read(stored));
   }
 
-  /** Of each problem, solved or not, as it stands. */
+  /**
+   * Of each problem, solved or not, as it stands.
+   * @throws TradewindError `TRAINING_DIVERGED` where one is not finite.
+   */
   async solutions(): Promise<LinearSvmSolution[]> {
     await this.#each('objectives', this.#stored);
     return this.#stored.map((stored) => {
       const [intercept, , , , , , primal, dual] = this.#threads.view('f64', stored.state, stateFloats);
       const { epochs, solved } = this.#read(stored);
       const bias = this.#threads.view('f64', stored.problem + problemInts * 4, problemFloats)[3];
+      const weights = new Float64Array(this.#threads.view('f64', stored.w, this.#rows.columns));
+      if (![intercept * bias, primal, dual].every(Number.isFinite) || !weights.every(Number.isFinite)) throw diverged();
       return {
-        weights: new Float64Array(this.#threads.view('f64', stored.w, this.#rows.columns)),
+        weights,
         intercept: intercept * bias,
         coefficients: new Float64Array(this.#threads.view('f64', stored.betas, this.#rows.count)),
         primal,
@@ -231,6 +239,15 @@ function put(
       settings.gapTolerance,
     ]);
   return { problem: record, state, betas, w, order };
+}
+
+function diverged(): TradewindError {
+  return new TradewindError('TRAINING_DIVERGED', {
+    subject: 'The solution of a linear support vector machine',
+    rule: 'be finite numbers of float64',
+    value: 'infinity or NaN',
+    remedy: 'Scale the features and the targets to about unit variance, or lower the cost.',
+  });
 }
 
 function checkSettings({ bias, tolerance, gapTolerance }: Settings): void {

@@ -46,3 +46,10 @@ export function checkProblem(problem: SvmProblem, count: number, rowWeights?: Fl
   const wrong = rowWeights.find((weight) => !(weight >= 0 && weight < Infinity));
   if (wrong !== undefined) throw new RangeError(`Row weights must be finite and at least 0. Got ${wrong}.`);
 }
+
+/** @throws RangeError where a number of steps or epochs is no integer of at least 0. */
+export function checkSteps(what: 'steps' | 'epochs', count: number): void {
+  if (!Number.isInteger(count) || count < 0) {
+    throw new RangeError(`The number of ${what} must be an integer of at least 0. Got ${count}.`);
+  }
+}

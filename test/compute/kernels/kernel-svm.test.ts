@@ -302,6 +302,13 @@ describe('sequential minimal optimization', () => {
     });
   });
 
+  it.each([Number.NaN, -1, 0.5, Infinity])('refuses %s steps', async (steps) => {
+    const svm = await KernelSvm.start(alone, putRows(alone, { values: Float32Array.of(1, 2), columns: 1 }), good, {
+      kernel,
+    });
+    await expect(svm.advance(steps)).rejects.toThrow(RangeError);
+  });
+
   const good: SvmProblem = { kind: 'classification', targets: [1, -1], positiveCost: 1, negativeCost: 1 };
   it.each([
     { what: 'targets that are no signs', problem: { ...good, targets: [1, 0] }, message: '1 or −1' },

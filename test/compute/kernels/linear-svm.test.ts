@@ -259,6 +259,20 @@ describe('dual coordinate descent', () => {
     expect(sectionsOf('linear-svm')).not.toContain('global');
   });
 
+  it('calls nothing solved that is not finite', async () => {
+    const stored = putRows(alone, { values: Float32Array.of(1, -1), columns: 1 });
+    const problem = { kind: 'regression', loss: 'l2', targets: [1e200, -1e200], cost: 1, epsilon: 0 } as const;
+    const svms = await LinearSvms.start(alone, stored, [problem], { seed: 1 });
+    await svms.advance(10);
+    await expect(svms.solutions()).rejects.toMatchObject({ code: 'TRAINING_DIVERGED' });
+  });
+
+  it.each([Number.NaN, -1, 0.5, Infinity])('refuses %s epochs', async (epochs) => {
+    const stored = putRows(alone, { values: Float32Array.of(1, 2), columns: 1 });
+    const svms = await LinearSvms.start(alone, stored, [good], { seed: 1 });
+    await expect(svms.advance(epochs)).rejects.toThrow(RangeError);
+  });
+
   const good = { kind: 'classification', loss: 'l1', targets: [1, -1], positiveCost: 1, negativeCost: 1 } as const;
   it.each([
     { what: 'targets that are no signs', problem: { ...good, targets: [1, 0] }, message: '1 or −1' },
