@@ -67,7 +67,7 @@ const chunkRows = (rows: number) => Math.min(group, Math.max(4, Math.ceil(rows /
  * @param threads - with the kernel `top-k`.
  * @param scores - `[rows × columns]`, row-major; −∞ and NaN are no candidates.
  * @param k - an integer of at least 1.
- * @throws RangeError where the scores have not that shape, or k is no length.
+ * @throws RangeError where the scores have not that shape, or a number of rows or columns or k is no length.
  */
 export async function topK(
   threads: KernelThreads,
@@ -75,7 +75,7 @@ export async function topK(
   [rows, columns]: readonly [rows: number, columns: number],
   k: number,
 ): Promise<TopLists> {
-  const width = widthOf(k, columns);
+  const width = widthOf(k, rows, columns);
   if (scores.length !== rows * columns) {
     throw new RangeError(`Scores of ${rows} × ${columns} must be ${rows * columns} floats. Got ${scores.length}.`);
   }
@@ -86,7 +86,7 @@ export async function topK(
     const chunks = chunksOf(rows, chunkRows(rows));
     const argsOf = (chunk: number) => [at, columns, width, rows, lists, ...chunks.range(chunk)];
     await threads.parallelFor('top-k', 'rows', chunks.count, argsOf, selectionBytes(width));
-    return readLists(threads, lists, rows, width);
+    return readLists(threads, lists, rows, width, columns);
   } finally {
     threads.release(mark);
   }
@@ -135,7 +135,7 @@ async function rank(
   scoreBytes: number,
   { k, all, fresh, checked, asked }: Wanted,
 ): Promise<Ranked> {
-  const width = widthOf(k, items);
+  const width = widthOf(k, rows, items);
   const mark = threads.mark();
   try {
     const lists = [all, fresh].map((asFor) => (asFor ? threads.alloc(listBytes(rows, width)) : 0));
@@ -149,8 +149,8 @@ async function rank(
     const scratch = scoreBytes + userBytes(width) * (fn === 'dense' ? size : 1);
     await threads.parallelFor('top-k', fn, chunks.count, argsOf, scratch);
     return {
-      ...(all ? { all: readLists(threads, lists[0], rows, width) } : {}),
-      ...(fresh ? { fresh: readLists(threads, lists[1], rows, width) } : {}),
+      ...(all ? { all: readLists(threads, lists[0], rows, width, items) } : {}),
+      ...(fresh ? { fresh: readLists(threads, lists[1], rows, width, items) } : {}),
       ...(checked ? { finite: threads.view('i32', finite, rows).slice() } : {}),
       ...(asked ? { askedScores: threads.view('f32', askedAt[2], asked.indices.length).slice() } : {}),
     };
@@ -159,7 +159,13 @@ async function rank(
   }
 }
 
-function widthOf(k: number, columns: number): number {
+/** Places of a row in the kernel's memory: at least one, although there is nothing to put there without columns. */
+function widthOf(k: number, rows: number, columns: number): number {
+  for (const count of [rows, columns]) {
+    if (!Number.isInteger(count) || count < 0) {
+      throw new RangeError(`Numbers of rows and columns must be integers of at least 0. Got ${count}.`);
+    }
+  }
   if (!Number.isInteger(k) || k < 1) throw new RangeError(`k must be an integer of at least 1. Got ${k}.`);
   return Math.max(1, Math.min(k, columns));
 }
@@ -174,12 +180,13 @@ function chunksOf(rows: number, size: number) {
 const listBytes = (rows: number, width: number) => rows * (width * 8 + 8);
 
 /** Copies a block of lists, laid out as `assembly/top-k.ts` says. */
-function readLists(threads: KernelThreads, lists: number, rows: number, width: number): TopLists {
+function readLists(threads: KernelThreads, lists: number, rows: number, width: number, columns: number): TopLists {
   const cells = rows * width;
+  const used = columns === 0 ? 0 : cells;
   return {
-    width,
-    items: threads.view('i32', lists, cells).slice(),
-    scores: threads.view('f32', lists + cells * 4, cells).slice(),
+    width: Math.min(width, columns),
+    items: threads.view('i32', lists, used).slice(),
+    scores: threads.view('f32', lists + cells * 4, used).slice(),
     lengths: threads.view('i32', lists + cells * 8, rows).slice(),
     ties: threads.view('i32', lists + cells * 8 + rows * 4, rows).slice(),
   };

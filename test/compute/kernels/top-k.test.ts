@@ -82,6 +82,33 @@ describe('topK', () => {
     await expect(topK(kernels, new Float32Array(4), [2, 2], k)).rejects.toThrow(RangeError);
   });
 
+  it('gives lists of no places where there are no columns', async () => {
+    const none = new Float32Array(0);
+    const lists = {
+      width: 0,
+      items: new Int32Array(0),
+      scores: none,
+      lengths: new Int32Array(2),
+      ties: new Int32Array(2),
+    };
+    expect(await topK(kernels, none, [2, 0], 3)).toEqual(lists);
+    const history = { indptr: kernels.put(new Int32Array(3)), indices: kernels.put(new Int32Array(0)) };
+    const factors = { users: kernels.put(new Float32Array(16)), items: kernels.put(none), width: 8 };
+    const wanted = { all: true, fresh: true, checked: true, k: 3 };
+    const ranked = await rankDense(kernels, { rows: 2, items: 0, history }, factors, wanted);
+    expect(ranked).toEqual({ all: lists, fresh: lists, finite: Int32Array.of(1, 1) });
+  });
+
+  it('refuses numbers of rows and columns that are none', async () => {
+    for (const shape of [
+      [-2, -2],
+      [0.5, 8],
+      [8, 0.5],
+    ] as const) {
+      await expect(topK(kernels, new Float32Array(4), shape, 1)).rejects.toThrow(/integers of at least 0/);
+    }
+  });
+
   it('refuses scores of another shape', async () => {
     await expect(topK(kernels, new Float32Array(5), [2, 2], 1)).rejects.toThrow(/must be 4 floats. Got 5/);
   });
