@@ -18,6 +18,7 @@ export class CsrMatrix {
   /** Byte addresses of `indptr int32 [rows + 1]`, `indices int32 [entries]`, `values float32 [entries]`. */
   readonly addresses: { indptr: number; indices: number; values: number };
   readonly #threads: KernelThreads;
+  #ascending = false;
 
   private constructor(threads: KernelThreads, rows: number, columns: number, entries: number, addresses: number[]) {
     const [indptr, indices, values] = addresses;
@@ -31,6 +32,7 @@ export class CsrMatrix {
   /**
    * Copies a matrix into kernel memory.
    * @param threads - with the kernel `csr`, where products are asked for.
+   * @param csr - the columns of a row distinct, and ascending for `rowProducts`, which alone looks if they are.
    * @throws RangeError where the arrays are no matrix of that many columns.
    */
   static put(threads: KernelThreads, csr: Csr, columns: number): CsrMatrix {
@@ -122,10 +124,11 @@ export class CsrMatrix {
 
   /**
    * A block of A Bᵀ: the dot products of rows [from, to) with all rows of another matrix, summed in float64 and rounded
-   * once. With itself: a block of the Gram matrix, symmetric to the bit where columns ascend within the rows.
+   * once. With itself: a block of the Gram matrix, symmetric to the bit.
    * @param other - of as many columns, on the same threads.
    * @returns `[(to − from) × other.rows]`, row-major.
-   * @throws RangeError where the rows are none of the matrix, or the columns differ in number.
+   * @throws RangeError where the rows are none of the matrix, the columns differ in number, or those of a row do not
+   * ascend in either matrix: of a column that is there twice only the last value would count.
    */
   async rowProducts(other: CsrMatrix, from = 0, to = this.rows): Promise<Float32Array> {
     if (!(Number.isInteger(from) && Number.isInteger(to) && from >= 0 && from <= to && to <= this.rows)) {
@@ -134,6 +137,8 @@ export class CsrMatrix {
     if (other.columns !== this.columns) {
       throw new RangeError(`The rows must have ${this.columns} columns on both sides. Got ${other.columns}.`);
     }
+    this.#requireAscending();
+    other.#requireAscending();
     const sides = [this, other].flatMap(({ addresses: { indptr, indices, values } }) => [indptr, indices, values]);
     const rows = to - from;
     const size = Math.max(4, Math.ceil(rows / (this.#threads.threads * 8) / 4) * 4);
@@ -150,6 +155,15 @@ export class CsrMatrix {
         this.columns * 16,
       );
     });
+  }
+
+  /** Looks at the entries once. */
+  #requireAscending(): void {
+    if (this.#ascending) return;
+    const ends = this.#threads.view('i32', this.addresses.indptr, this.rows + 1);
+    const indices = this.#threads.view('i32', this.addresses.indices, this.entries);
+    checkAscending(ends, indices);
+    this.#ascending = true;
   }
 
   async #product(
@@ -207,6 +221,15 @@ export function checkCsr({ indptr, indices, values }: Csr, columns: number): voi
   for (let k = 0; k < indices.length; k++) {
     if (indices[k] < 0 || indices[k] >= columns) {
       throw new RangeError(`Columns of a sparse matrix must lie within its ${columns}. Got ${indices[k]}.`);
+    }
+  }
+}
+
+/** @throws RangeError where the columns of a row do not ascend: they are distinct where they do. */
+export function checkAscending(indptr: Int32Array, indices: Int32Array): void {
+  for (let r = 0; r + 1 < indptr.length; r++) {
+    for (let k = indptr[r] + 1; k < indptr[r + 1]; k++) {
+      if (indices[k] <= indices[k - 1]) throw new RangeError(`Columns must ascend within a row. Row ${r} breaks that.`);
     }
   }
 }

@@ -1,5 +1,5 @@
 /** Rows of features in kernel memory, dense or sparse, as `assembly/feature-rows.ts` lays them out. */
-import { checkCsr } from './csr.ts';
+import { checkAscending, checkCsr } from './csr.ts';
 import type { Csr } from './csr.ts';
 import type { KernelThreads } from './threads.ts';
 
@@ -62,11 +62,7 @@ function putSparse(threads: KernelThreads, rows: SparseRows): StoredRows {
   const { columns, indptr, indices, values } = rows;
   checkCsr(rows, columns);
   const count = indptr.length - 1;
-  for (let r = 0; r < count; r++) {
-    for (let k = indptr[r] + 1; k < indptr[r + 1]; k++) {
-      if (indices[k] <= indices[k - 1]) throw new RangeError(`Columns must ascend within a row. Row ${r} breaks that.`);
-    }
-  }
+  checkAscending(indptr, indices);
   const [at, index, value] = [indptr, indices, values].map((array) => threads.put(array));
   const address = threads.put(Int32Array.of(count, columns, 0, value, at, index));
   const length = indices.length / Math.max(1, count);

@@ -143,6 +143,19 @@ describe('products of rows', () => {
     await expect(a.rowProducts(a, 3, 99)).rejects.toThrow('[3, 99)');
     await expect(a.rowProducts(await a.transpose())).rejects.toThrow('320 columns');
   });
+
+  it.each([
+    { what: 'a column twice', indices: [0, 2, 2] },
+    { what: 'columns that descend', indices: [0, 2, 1] },
+  ])('are refused for a row with $what, on either side', async ({ indices }) => {
+    const values = Float32Array.of(1, 1, 1);
+    const put = (columnsOf: number[]) =>
+      CsrMatrix.put(alone, { indptr: Int32Array.of(0, 1, 3), indices: Int32Array.from(columnsOf), values }, 4);
+    const [bad, good] = [put(indices), put([3, 0, 1])];
+    await expect(bad.rowProducts(good)).rejects.toThrow('Row 1 breaks that');
+    await expect(good.rowProducts(bad)).rejects.toThrow('Row 1 breaks that');
+    expect(await good.rowProducts(good)).toEqual(Float32Array.of(1, 0, 0, 2));
+  });
 });
 
 describe('a sparse matrix in kernel memory', () => {
