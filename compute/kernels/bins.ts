@@ -139,22 +139,34 @@ export class BinnedMatrix {
       throw new RangeError('The columns of a matrix must be equally long, and have a binning each.');
     }
     for (const [feature, binning] of binnings.entries()) checkBinning(binning, feature);
-    const matrix = new BinnedMatrix(kernels, rows, binnings);
+    const before = kernels.mark();
+    try {
+      const matrix = new BinnedMatrix(kernels, rows, binnings);
+      for (const [feature, values] of columns.entries()) await matrix.#bin(feature, values);
+      return matrix;
+    } catch (error) {
+      kernels.release(before);
+      throw error;
+    }
+  }
+
+  async #bin(feature: number, values: Float32Array): Promise<void> {
+    const { kernels, rows } = this;
+    const binning = this.binnings[feature];
     const mark = kernels.mark();
-    for (const [feature, values] of columns.entries()) {
-      const binning = binnings[feature];
+    try {
       const column = kernels.put(values);
       const edges = 'edges' in binning ? kernels.put(binning.edges) : 0;
       const count = 'edges' in binning ? binning.edges.length : binning.categories;
-      const out = matrix.column(feature).byteOffset;
-      const flags = ['edges' in binning ? 0 : 1, matrix.wide ? 1 : 0];
+      const out = this.column(feature).byteOffset;
+      const flags = ['edges' in binning ? 0 : 1, this.wide ? 1 : 0];
       await kernels.parallelFor('trees', 'bin', Math.ceil(rows / chunkRows), (chunk) => {
         const from = chunk * chunkRows;
         return [column, edges, count, ...flags, from, Math.min(from + chunkRows, rows), out];
       });
+    } finally {
       kernels.release(mark);
     }
-    return matrix;
   }
 }
 

@@ -64,6 +64,14 @@ describe('BinnedMatrix', () => {
     }
     await expect(BinnedMatrix.from(kernels, [two], [{ categories: 256 }])).rejects.toThrow('0 to 255 categories');
   });
+
+  it('gives its memory back where it cannot be made', async () => {
+    const other = new KernelThreads(1, ['csr']);
+    const mark = other.mark();
+    await expect(BinnedMatrix.from(other, [Float32Array.of(1)], [{ categories: 2 }])).rejects.toThrow('"trees"');
+    expect(other.mark()).toBe(mark);
+    await other.close();
+  });
 });
 
 describe('binEdges', () => {
