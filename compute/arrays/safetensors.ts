@@ -66,7 +66,10 @@ function partsOf(file: ArrayFile): Uint8Array[] {
   return [head, ...body];
 }
 
-/** Views into `bytes`; nothing is copied where `bytes` starts at a multiple of 8 of its buffer. */
+/**
+ * Views into `bytes`; nothing is copied where `bytes` starts at a multiple of 8 of its buffer.
+ * @throws RangeError where the bytes are no safetensors file, or are cut off.
+ */
 export function decodeArrays(bytes: Uint8Array): ArrayFile {
   const aligned = bytes.byteOffset % 8 === 0 ? bytes : Uint8Array.from(bytes);
   if (aligned.length < 8) throw new RangeError(`A safetensors file must hold at least 8 bytes. Got ${aligned.length}.`);
@@ -76,23 +79,64 @@ export function decodeArrays(bytes: Uint8Array): ArrayFile {
     throw new RangeError(`A safetensors header must fit its file. Got ${headerBytes} bytes in ${aligned.length}.`);
   }
   // A copy, as a TextDecoder refuses shared memory.
-  const json = Uint8Array.from(aligned.subarray(8, 8 + headerBytes));
-  const header = JSON.parse(new TextDecoder().decode(json)) as Record<string, unknown>;
+  const header = parseHeader(new TextDecoder().decode(Uint8Array.from(aligned.subarray(8, 8 + headerBytes))));
   const arrays: ArrayFile['arrays'] = {};
   for (const [name, value] of Object.entries(header)) {
     if (name === '__metadata__' || name.startsWith('__pad_')) continue;
-    const { dtype, shape, data_offsets } = value as { dtype: string; shape: number[]; data_offsets: [number, number] };
+    const { dtype, shape, data_offsets } = tensorOf(name, value);
     if (!Object.hasOwn(types, dtype))
       throw new RangeError(`Tensor "${name}" has the element type ${dtype}, which is not read here.`);
     const Type = types[dtype as TypeName];
     const begin = 8 + headerBytes + data_offsets[0];
     const length = (data_offsets[1] - data_offsets[0]) / Type.BYTES_PER_ELEMENT;
-    if (begin + length * Type.BYTES_PER_ELEMENT > aligned.length) {
+    if (length < 0 || begin + length * Type.BYTES_PER_ELEMENT > aligned.length) {
       throw new RangeError(`Tensor "${name}" must lie within its file.`);
+    }
+    if (shape.reduce((product, size) => product * size, 1) !== length) {
+      throw new RangeError(`Tensor "${name}" of [${shape.join(', ')}] must hold as many elements. Got ${length}.`);
     }
     arrays[name] = { data: new Type(aligned.buffer as ArrayBuffer, aligned.byteOffset + begin, length), shape };
   }
   return { arrays, metadata: (header['__metadata__'] ?? {}) as Record<string, string> };
+}
+
+function parseHeader(json: string): Record<string, unknown> {
+  let header: unknown;
+  try {
+    header = JSON.parse(json);
+  } catch (cause) {
+    throw new RangeError('A safetensors header must be JSON.', { cause });
+  }
+  if (!isRecord(header)) throw new RangeError('A safetensors header must be a JSON object.');
+  const metadata = header['__metadata__'];
+  if (metadata !== undefined && !isRecord(metadata)) {
+    throw new RangeError('The metadata of a safetensors file must be a JSON object.');
+  }
+  return header;
+}
+
+interface TensorEntry {
+  dtype: string;
+  shape: number[];
+  data_offsets: [begin: number, end: number];
+}
+
+function tensorOf(name: string, value: unknown): TensorEntry {
+  const isSizes = (list: unknown) => Array.isArray(list) && list.every((n) => Number.isSafeInteger(n) && n >= 0);
+  if (
+    isRecord(value) &&
+    typeof value['dtype'] === 'string' &&
+    isSizes(value['shape']) &&
+    isSizes(value['data_offsets']) &&
+    (value['data_offsets'] as number[]).length === 2
+  ) {
+    return value as unknown as TensorEntry;
+  }
+  throw new RangeError(`Tensor "${name}" must have a dtype, a shape and two data_offsets in its header.`);
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** Writes the arrays from where they are; they must not change before it resolves. */

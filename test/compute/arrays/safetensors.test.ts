@@ -63,6 +63,37 @@ describe('files of arrays', () => {
     await writeFile(path, Uint8Array.of(255, 255, 0, 0, 0, 0, 0, 0, 1));
     await expect(readArrays(path)).rejects.toThrow(/header must fit/);
   });
+
+  const entry = { dtype: 'F32', shape: [2], data_offsets: [0, 8] };
+  it.each([
+    { what: 'no JSON', header: '{"a": ', message: /must be JSON/ },
+    { what: 'a list', header: '[]', message: /JSON object/ },
+    { what: 'metadata that are a number', header: '{"__metadata__": 1}', message: /metadata/ },
+    ...[
+      null,
+      3,
+      { ...entry, dtype: undefined },
+      { ...entry, shape: [-2] },
+      { ...entry, shape: 2 },
+      { ...entry, data_offsets: [0] },
+      { ...entry, data_offsets: [-8, 0] },
+      { ...entry, data_offsets: [0, 8.5] },
+    ].map((value) => ({
+      what: JSON.stringify(value),
+      header: JSON.stringify({ a: value }),
+      message: /Tensor "a" must have/,
+    })),
+    { what: 'too few elements', header: JSON.stringify({ a: { ...entry, shape: [3] } }), message: /of \[3\].*Got 2/ },
+    { what: 'half an element', header: JSON.stringify({ a: { ...entry, data_offsets: [0, 6] } }), message: /Got 1.5/ },
+    { what: 'its end first', header: JSON.stringify({ a: { ...entry, data_offsets: [8, 0] } }), message: /lie within/ },
+  ])('are refused with a header of $what', ({ header, message }) => {
+    const json = Buffer.from(header.padEnd(120));
+    const bytes = Buffer.concat([Buffer.alloc(8), json, Buffer.alloc(8)]);
+    bytes.writeBigUInt64LE(120n);
+    const decode = () => decodeArrays(Uint8Array.from(bytes));
+    expect(decode).toThrow(RangeError);
+    expect(decode).toThrow(message);
+  });
 });
 
 describe('arrays in the memory of a caller', () => {
