@@ -58,6 +58,10 @@ const chunkTerms = 4096;
 /** The kernel reads up to so much behind a text. */
 const readBeyond = 64;
 
+/**
+ * Documents in the form that the kernels read, all in one array; lone surrogates become U+FFFD, which is in no word.
+ * @param texts - together below 4 GiB of UTF-8.
+ */
 export function encodeDocuments(texts: readonly string[]): Documents {
   const offsets = new Uint32Array(texts.length + 1);
   for (const [d, text] of texts.entries()) offsets[d + 1] = offsets[d] + Buffer.byteLength(text);

@@ -12,6 +12,8 @@ const alignment = 64;
 /** Byte address of the shared counter of chunks taken; allocations begin behind it. */
 const counterAddress = 64;
 const firstAddress = 128;
+/** Not 0: a thread has failed in the loop that runs, so that others need not wait for it; `assembly/failure.ts`. */
+const failedAddress = 68;
 /** A single thread lets its event loop run (progress, checkpoints) after this many milliseconds of kernel work. */
 const yieldAfter = 50;
 
@@ -51,6 +53,17 @@ const views: { [T in keyof Views]: (buffer: SharedArrayBuffer, address: number, 
   u8: (buffer, address, length) => new Uint8Array(buffer, address, length),
 };
 
+/**
+ * Threads that compute on one memory of up to 4 GiB: arrays are put there, and loops go over chunks of them.
+ *
+ * Memory is a stack, so that one function at a time may use a group: one that another calls may take a mark, allocate,
+ * and release. Loops that are started together run one after the other; while any is under way, nothing is
+ * allocated or released, as it would be given out twice.
+ * @example
+ * const threads = new KernelThreads(4, ['csr']);
+ * const scores = await CsrMatrix.put(threads, matrix, columns).multiplyVector(x);
+ * await threads.close();
+ */
 export class KernelThreads {
   readonly threads: number;
   readonly #memory: WebAssembly.Memory;
@@ -58,6 +71,10 @@ export class KernelThreads {
   readonly #local: ReadonlyMap<KernelName, KernelExports>;
   #top = firstAddress;
   #running: Promise<void> = Promise.resolve();
+  /** Loops that run or wait to. */
+  #loops = 0;
+  /** Whether the arguments of a loop are being made: what is allocated for them lasts as long as it. */
+  #preparing = false;
   #failure: Error | undefined;
   #closed = false;
   #yielded = 0;
@@ -92,8 +109,14 @@ export class KernelThreads {
    * Memory aligned to 64 bytes, content undefined; the memory grows as needed.
    * @returns its byte address.
    * @throws TradewindError `PARAMETER_INVALID` above 4 GiB.
+   * @throws Error while a loop is under way.
    */
   alloc(bytes: number): number {
+    this.#requireQuiet();
+    return this.#take(bytes);
+  }
+
+  #take(bytes: number): number {
     const address = this.#top;
     const top = Math.ceil((address + bytes) / alignment) * alignment;
     const missing = Math.ceil(top / pageBytes) - this.#memory.buffer.byteLength / pageBytes;
@@ -138,14 +161,24 @@ export class KernelThreads {
   mark(): number {
     return this.#top;
   }
+  /** @throws Error while a loop is under way, or where what was allocated before the mark has been given back. */
   release(mark: number): void {
+    this.#requireQuiet();
+    if (mark > this.#top) throw new Error('Memory of kernel threads must be released in the order of its marks.');
     this.#top = mark;
+  }
+
+  /** Memory that changed hands now would be another function's as well. */
+  #requireQuiet(): void {
+    if (this.#loops > 0 && !this.#preparing) {
+      throw new Error('A group of kernel threads must be used by one function at a time. Await the one before.');
+    }
   }
 
   /**
    * Calls `fn` of a kernel for each chunk; a thread that is done with one takes the next. Chunks must write to disjoint
    * memory: then the result depends neither on the number of threads nor on timing.
-   * @param argsOf - arguments of a chunk.
+   * @param argsOf - arguments of a chunk; what it allocates is given back after the loop.
    * @param scratchBytes - when given, each call gets the address of this much memory of its thread's own as a last
    * argument; its content is undefined.
    */
@@ -157,18 +190,23 @@ export class KernelThreads {
     scratchBytes?: number,
   ): Promise<void> {
     if (this.#closed) throw new Error('The kernel threads are closed.');
+    this.#loops++;
     // One loop at a time: the counter of chunks is one.
     const loop = this.#running.then(async () => {
-      const mark = this.mark();
-      const scratch = Array.from({ length: this.threads }, () =>
-        scratchBytes === undefined ? undefined : this.alloc(scratchBytes),
-      );
-      const args = Array.from({ length: chunks }, (_, chunk) => argsOf(chunk));
+      const top = this.#top;
       try {
+        const scratch = Array.from({ length: this.threads }, () =>
+          scratchBytes === undefined ? undefined : this.#take(scratchBytes),
+        );
+        this.#preparing = true;
+        const args = Array.from({ length: chunks }, (_, chunk) => argsOf(chunk));
+        this.#preparing = false;
         if (this.threads === 1) await this.#runHere({ kernel, fn, args, scratch: scratch[0] });
         else await this.#runInWorkers({ kernel, fn, args }, scratch);
       } finally {
-        this.release(mark);
+        this.#preparing = false;
+        this.#top = top;
+        this.#loops--;
       }
     });
     this.#running = loop.catch(() => undefined);
@@ -190,10 +228,18 @@ export class KernelThreads {
   async #runInWorkers(loop: LoopMessage, scratch: (number | undefined)[]): Promise<void> {
     if (this.#failure) throw this.#failure;
     Atomics.store(this.view('i32', counterAddress, 1), 0, 0);
-    const ended = await Promise.allSettled(
-      this.#workers.map((worker, i) => ask(worker, { ...loop, scratch: scratch[i] })),
+    const failed = this.view('i32', failedAddress, 1);
+    Atomics.store(failed, 0, 0);
+    const errors: unknown[] = [];
+    const ended = this.#workers.map((worker, i) =>
+      ask(worker, { ...loop, scratch: scratch[i] }).catch((error: unknown) => {
+        Atomics.store(failed, 0, 1);
+        errors.push(error);
+      }),
     );
-    for (const result of ended) if (result.status === 'rejected') throw result.reason;
+    await Promise.all(ended);
+    // The first: those that waited for it fail after it.
+    if (errors.length > 0) throw errors[0];
   }
 
   /** Waits for a running loop, then ends the threads. */

@@ -4,6 +4,7 @@
  * A fit makes a `BinnedMatrix` once. Boosting then makes a `TreeGrower` and calls `grow` once a round, all threads on
  * one tree; a forest goes through `growForest`, a tree a thread. Neither result depends on the number of threads.
  */
+import { TradewindError } from '../../contracts/errors.ts';
 import { Random } from '../../contracts/random.ts';
 import type { BinnedMatrix } from './bins.ts';
 import { allocateTask, askingSettings, putNodes, readTree, resetTask, taskBytes, writePlan } from './tree-memory.ts';
@@ -123,7 +124,10 @@ export class TreeGrower {
     this.#maxRows = maxRows;
   }
 
-  /** @throws RangeError where the input does not fit the matrix. */
+  /**
+   * @throws RangeError where the input does not fit the matrix, or an h or a weight is negative.
+   * @throws TradewindError `TRAINING_DIVERGED` where a pair of one of the rows is not finite.
+   */
   async grow(input: TreeInput): Promise<GrownTree> {
     const { kernels } = this.#matrix;
     const task = this.#task;
@@ -139,6 +143,7 @@ export class TreeGrower {
  * Grows trees side by side and gives them in their order, a few at a time.
  * @param inputOf - input of each tree, asked for in ascending order; its arrays are copied at once.
  * @throws RangeError for a parameter outside its range, or an input that does not fit the matrix.
+ * @throws TradewindError `TRAINING_DIVERGED` where a pair of one of the rows of a tree is not finite.
  */
 export async function* growForest(
   matrix: BinnedMatrix,
@@ -251,8 +256,7 @@ function give(matrix: BinnedMatrix, task: TaskMemory, input: TreeInput, classes:
   checkIndices('row', rows, matrix.rows);
   checkIndices('feature', features, matrix.features);
   if (new Set(features).size < features.length) throw new RangeError('The features of a tree must be distinct.');
-  // Outside their range they would be written over other arrays.
-  if (classes > 0) checkClasses(pairs, rows, classes);
+  checkPairs(pairs, rows, classes);
   kernels.view('f32', task.pairs, pairs.length).set(pairs);
   kernels.view('i32', task.order, rows.length).set(rows);
   kernels.view('i32', task.features, features.length).set(features);
@@ -270,11 +274,30 @@ function checkIndices(what: string, indices: Int32Array, count: number): void {
   }
 }
 
-function checkClasses(pairs: Float32Array, rows: Int32Array, classes: number): void {
+/** Those of the rows that the tree is grown on: nobody reads the others. */
+function checkPairs(pairs: Float32Array, rows: Int32Array, classes: number): void {
   for (let k = 0; k < rows.length; k++) {
-    const value = pairs[2 * rows[k]];
-    if (!(value >= 0 && value < classes && Number.isInteger(value))) {
-      throw new RangeError(`The class of row ${rows[k]} must be an integer below ${classes}. Got ${value}.`);
+    const row = rows[k];
+    const first = pairs[2 * row];
+    const second = pairs[2 * row + 1];
+    // Outside their range classes would be written over other arrays.
+    if (classes > 0 && !(first >= 0 && first < classes && Number.isInteger(first))) {
+      throw new RangeError(`The class of row ${row} must be an integer below ${classes}. Got ${first}.`);
+    }
+    // The difference is finite where both are: two float32 do not overflow a float64.
+    if (!(Math.abs(first - second) < Infinity)) throw diverged(row, first, second, classes);
+    if (second < 0) {
+      const what = classes > 0 ? 'weight' : 'second derivative';
+      throw new RangeError(`The ${what} of row ${row} must not be negative. Got ${second}.`);
     }
   }
+}
+
+function diverged(row: number, first: number, second: number, classes: number): TradewindError {
+  return new TradewindError('TRAINING_DIVERGED', {
+    subject: `The ${classes > 0 ? 'class and weight' : 'derivatives of the loss'} of row ${row}`,
+    rule: 'be finite numbers of float32',
+    value: `${first} and ${second}`,
+    remedy: 'Lower the learning rate, or look for targets and weights that are missing or very large.',
+  });
 }

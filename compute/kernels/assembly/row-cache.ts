@@ -1,10 +1,13 @@
 /**
  * Rows of kernel values by the order in which they were last used.
  *
+ * Formula: least recently used first out; a row that is not held takes the slot at the ring's end.
+ *
  * Layout: a record, fields as they stand in `RowCache`; lines `float32 [slots × stride / 4]`, each with the values of a
  * row against the variables at positions [0, length of the slot). `slotOf int32 [rows]` is −1 for rows that are not
  * held. The slots are a ring in the order of their use, `next` and `previous int32 [slots + 1]`, the last being its
  * head: the most recent one follows it.
+ * Accumulator: none. Exact: integers only; the values are moved as their bits.
  */
 @unmanaged
 export class RowCache {

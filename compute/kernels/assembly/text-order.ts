@@ -1,8 +1,11 @@
 /**
- * Terms in the order of their bytes, by merging runs (von Neumann, 1945); see `text.ts`.
+ * Terms in the order of their bytes, by merging runs (von Neumann, 1945), shared source of `text.ts`.
  *
- * A record is 24 bytes: the term's first 8 bytes as a big-endian `uint64`, behind its end zeros, so that most
- * comparisons read nothing else; `uint32` address; `uint32` bytes; `uint32` slot; unused.
+ * Formula: a before b where a's first byte that differs is smaller, or where a ends before that.
+ *
+ * Layout: records side by side. A record is 24 bytes: the term's first 8 bytes as a big-endian `uint64`, behind its end
+ * zeros, so that most comparisons read nothing else; `uint32` address; `uint32` bytes; `uint32` slot; unused.
+ * Accumulator: none. Exact: integers only.
  */
 
 /** Bytes of a record. */

@@ -1,9 +1,14 @@
 /**
- * Terms in an open-addressing table (Knuth, 1973, 6.4, linear probing) that all threads fill at once; see `text.ts`.
+ * Terms in an open-addressing table (Knuth, 1973, 6.4, linear probing) that all threads fill at once, shared source of
+ * `text.ts`.
  *
- * A slot is one `uint64`, 0 when empty: the address of a place where the term stands in the upper half, 28 bits of its
- * hash and the number of its tokens in the lower. It is written by one compare-and-swap, so that a term gets one slot
- * whoever comes first; which of its places that is, nobody asks.
+ * Formula: slot = first of (h + i) mod slots, i = 0, 1, …, that is empty or holds the term, h of multiplication and
+ * xor-shift over 8 bytes at a time; count(document, term) = how often it occurs.
+ *
+ * Layout: slots, a power of two of them. A slot is one `uint64`, 0 when empty: the address of a place where the term
+ * stands in the upper half, 28 bits of its hash and the number of its tokens in the lower. It is written by one
+ * compare-and-swap, so that a term gets one slot whoever comes first; which of its places that is, nobody asks.
+ * Accumulator: counts int32. Exact: integers only; terms of one hash are told apart by their bytes.
  */
 
 /** Inlined static methods, because a call costs as much as a short term. */

@@ -1,4 +1,14 @@
-/** UTF-8 to lower-cased word tokens; see `text.ts`. */
+/**
+ * UTF-8 to lower-cased word tokens, shared source of `text.ts`.
+ *
+ * Formula: a token is a run of at least two characters whose lower case is a letter, a number or the low line; Unicode's
+ * full mapping without a language, final sigma included (SpecialCasing, Unicode 16). Bytes that are no UTF-8 are taken as
+ * U+FFFD, as many together as Unicode's table 3-7 says.
+ *
+ * Layout: text `uint8`; the table `int32 [4352 + 256 × blocks]`, entries as in `text.ts`; tokens go out as UTF-8 with a
+ * space between two and a line feed at the end.
+ * Accumulator: none. Exact: integers only.
+ */
 
 /** Σ, and what it is in lower case at the end of a word and elsewhere. */
 const SIGMA: i32 = 0x3a3;

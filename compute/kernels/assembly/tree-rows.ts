@@ -6,8 +6,9 @@
  * bin, and as NaN in the bin of missing values; a row goes left where its bin ≤ the split's bin, or where its bin is in
  * the split's set.
  *
- * Layout: columns `float32 [rows]`, edges `float32 [k]` ascending, k + 1 bins and that of missing values.
- * Exact: nothing is rounded. A partition keeps the order of the rows on either side.
+ * Layout: columns `float32 [rows]`, edges `float32 [k]` ascending, k + 1 bins and that of missing values; bins `uint8 |
+ * uint16 [rows]` of a column side by side, row numbers and leaves `int32`; the records of `tree-layout.ts`.
+ * Accumulator: none. Exact: comparisons and integers only. A partition keeps the order of the rows on either side.
  */
 import { Node, Plan, Split } from './tree-layout';
 

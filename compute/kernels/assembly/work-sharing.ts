@@ -5,7 +5,12 @@
  * Layout: a record in shared memory, fields as they stand in `Share`. `word` holds how many times work was given out (8
  * bits), how many pieces there are (12), and which one is the next (12), so that a piece is taken by one atomic
  * addition. What the pieces are is written before they are given out, and stays until all are done.
+ *
+ * Formula: word = times · 2²⁴ + pieces · 2¹² + next; pieces that are left = pieces − next.
+ * Accumulator: none. Exact: integers only. Who does a piece does not change what it is made of.
  */
+import { othersFailed } from './failure';
+
 @unmanaged
 export class Share {
   word: i32;
@@ -26,9 +31,8 @@ const MASK: i32 = (1 << BITS) - 1;
  * takes in between. To wake a sleeper takes as long as the work that there is.
  */
 const LOOKS: i32 = 200000;
-/** A sleeper looks around by itself after this many nanoseconds: it would wait for ever for a thread that has trapped. */
-const NAP: i64 = 1000000000;
-const NAPS: i32 = 10;
+/** A sleeper looks every so many nanoseconds whether it waits for a thread that has failed. */
+const NAP: i64 = 100000000;
 
 /** Gives out `pieces` of at most `MOST_PIECES`; the threads that help may begin at once. */
 export function giveOut(share: Share, pieces: i32): void {
@@ -58,7 +62,10 @@ export function awaitPieces(share: Share, pieces: i32): void {
     const done = atomic.load<i32>(at);
     if (done === pieces) return;
     // The thread that has the piece may not be running: leave it the processor.
-    if (looks > LOOKS) atomic.wait<i32>(at, done, 50000);
+    if (looks > LOOKS) {
+      if (othersFailed()) unreachable();
+      atomic.wait<i32>(at, done, 50000);
+    }
   }
 }
 
@@ -67,7 +74,7 @@ export function awaitWork(share: Share): bool {
   const at = changetype<usize>(share);
   const endedAt = at + offsetof<Share>('ended');
   const sleepersAt = at + offsetof<Share>('sleepers');
-  for (let naps = 0; naps < NAPS; naps++) {
+  while (!othersFailed()) {
     for (let looks = 0; looks < LOOKS; looks++) {
       if (left(atomic.load<i32>(at)) > 0) return true;
       if (atomic.load<i32>(endedAt)) return false;

@@ -79,6 +79,35 @@ describe.each([1, 3])('KernelThreads with %i threads', (threads) => {
     expect(read()).toEqual(expected);
   });
 
+  it('takes and gives back no memory while a loop is under way', async () => {
+    const group = open(threads);
+    const { argsOf, expected, read } = products(group, 300);
+    const mark = group.mark();
+    const loops = [
+      group.parallelFor('scoring', 'dense', 300, argsOf),
+      group.parallelFor('scoring', 'dense', 300, argsOf),
+    ];
+    expect(() => group.alloc(8)).toThrow(/one function at a time/);
+    expect(() => group.release(mark)).toThrow(/one function at a time/);
+    await loops[0];
+    expect(() => group.put(new Float32Array(1))).toThrow(/one function at a time/);
+    await loops[1];
+    expect(group.mark()).toBe(mark);
+    expect(group.alloc(8)).toBe(mark);
+    expect(read()).toEqual(expected);
+  });
+
+  it('takes memory again after a loop whose arguments could not be made', async () => {
+    const group = open(threads);
+    const failing = group.parallelFor('scoring', 'dense', 1, () => {
+      throw new Error('no arguments');
+    }, 64); // prettier-ignore
+    await expect(failing).rejects.toThrow('no arguments');
+    const mark = group.mark();
+    expect(group.alloc(8)).toBe(mark);
+    expect(mark).toBe(128);
+  });
+
   it('names a function that a kernel lacks', async () => {
     const group = open(threads);
     await expect(group.parallelFor('scoring', 'absent', 1, () => [])).rejects.toThrow(/"scoring".*"absent"/);
@@ -111,6 +140,15 @@ describe('KernelThreads', () => {
     group.alloc(1000);
     group.release(mark);
     expect(group.alloc(1000)).toBe(first);
+  });
+
+  it('releases in the order of marks', () => {
+    const group = open(1);
+    const first = group.mark();
+    group.alloc(64);
+    const second = group.mark();
+    group.release(first);
+    expect(() => group.release(second)).toThrow(/order of its marks/);
   });
 
   it('keeps the content of arrays and of views while the memory grows', () => {

@@ -129,10 +129,10 @@ describe('a tree', () => {
     const random = new Random(9);
     const { matrix } = await randomMatrix(kernels, random, 2000, columns);
     const input = { rows: someRows(random, 2000, 0.8), pairs: wholePairs(random, 2000, 0) };
-    const [kept, built] = [2 ** 30, 0].map((histogramBytes) =>
-      copied(new TreeGrower(matrix, { criterion: 'gradient', minRows: 5, histogramBytes }), input),
-    );
-    expect(await built).toEqual(await kept);
+    const treeOf = (histogramBytes: number) =>
+      copied(new TreeGrower(matrix, { criterion: 'gradient', minRows: 5, histogramBytes }), input);
+    const kept = await treeOf(2 ** 30);
+    expect(await treeOf(0)).toEqual(kept);
   });
 
   it('weighs a row that is listed twice as twice its weight', async () => {
@@ -225,9 +225,46 @@ describe('a tree', () => {
     ];
     for (const [some, message] of inputs) await expect(grower.grow({ ...input, ...some })).rejects.toThrow(message);
   });
+
+  it.each([
+    { what: 'gradients', parameters: { criterion: 'gradient' } as const, second: 'second derivative' },
+    { what: 'classes', parameters: { criterion: 'gini', classes: 2 } as const, second: 'weight' },
+  ])('names the row whose pair of $what is not finite, or negative where it may not be', async (kind) => {
+    const { matrix } = await randomMatrix(kernels, new Random(1), 3, [{ bins: 3 }]);
+    const grower = new TreeGrower(matrix, kind.parameters);
+    const grow = (rows: number[], h: number, g = 1) =>
+      grower.grow({ rows: Int32Array.from(rows), pairs: Float32Array.of(0, 1, g, h, 1, 1) });
+    for (const h of [NaN, Infinity, -Infinity]) {
+      const refused = { code: 'TRAINING_DIVERGED', message: expect.stringContaining('of row 1') };
+      await expect(grow([0, 1, 2], h)).rejects.toMatchObject(refused);
+      if (kind.what === 'gradients') await expect(grow([0, 1, 2], 1, h)).rejects.toMatchObject(refused);
+    }
+    await expect(grow([0, 1], Infinity, Infinity)).rejects.toThrow('row 1');
+    await expect(grow([0, 1], -1)).rejects.toThrow(`The ${kind.second} of row 1 must not be negative. Got -1.`);
+    // Nobody reads the pairs of rows that the tree is not grown on.
+    expect((await grow([0, 2], NaN)).totals.every(Number.isFinite)).toBe(true);
+  });
 });
 
 describe('threads', () => {
+  it('do not wait for one that has failed', async () => {
+    const several = new KernelThreads(3, ['trees']);
+    try {
+      const { matrix } = await randomMatrix(several, new Random(1), 100_000, [{ bins: 9 }, { bins: 9 }]);
+      const task = several.put(new Int32Array(64));
+      // Member 0 reads a plan where there is no memory; the others are at the barrier by then, or will be.
+      several.view('i32', task, 1)[0] = -64;
+      const argsOf = (member: number) => [task, member, 3];
+      await expect(several.parallelFor('trees', 'grow', 3, argsOf)).rejects.toThrow('memory access out of bounds');
+      const pairs = Float32Array.from({ length: 200_000 }, (_, k) => (k % 2 ? 1 : k % 7));
+      const rows = Int32Array.from({ length: 100_000 }, (_, k) => k);
+      const { feature } = await new TreeGrower(matrix, { criterion: 'gradient', maxLeaves: 4 }).grow({ rows, pairs });
+      expect(feature.length).toBe(7);
+    } finally {
+      await several.close();
+    }
+  });
+
   it('do not change a bit of a tree', async () => {
     const rows = 40_000;
     const grown = [];
