@@ -1,5 +1,6 @@
 /** Weights of term counts by the formulas of scikit-learn's `TfidfTransformer`, on kernel threads. */
-import type { Csr } from './scalar/csr.ts';
+import { checkCsr } from './csr.ts';
+import type { Csr } from './csr.ts';
 import type { KernelThreads } from './threads.ts';
 
 export interface Weighting {
@@ -37,18 +38,20 @@ export function inverseDocumentFrequencies(
 /**
  * w = tf · idf, of rows that share no memory with the counts.
  * @param threads - with the kernel `text`.
- * @param counts - documents × terms, whole numbers of at least 1.
+ * @param counts - documents × terms, whole numbers of at least 1; terms are those of `idf` where it is given.
  * @returns the same entries with weights, each within ε (1 + m 2⁻²⁸) of the exact one over the row's m terms, ε = 2⁻²⁴.
- * @throws RangeError where an index has no idf, or a count is no whole number.
+ * @throws RangeError where the counts are no sparse matrix, an index has no idf, a count is no whole number of at least
+ * 1, or the norm is none of those.
  */
 export async function weighTerms(
   threads: KernelThreads,
-  { indptr, indices, values }: Csr,
+  counts: Csr,
   { idf, sublinear = false, norm = 'l2' }: Weighting = {},
 ): Promise<Csr> {
-  if (idf && !indices.every((index) => index >= 0 && index < idf.length)) {
-    throw new RangeError(`Terms must be among the ${idf.length} that have an idf.`);
-  }
+  checkCsr(counts, idf ? idf.length : Infinity);
+  const { indptr, indices, values } = counts;
+  const largest = largestCount(values);
+  if (!norms.includes(norm)) throw new RangeError(`The norm must be one of ${norms.join(', ')}. Got ${String(norm)}.`);
   const mark = threads.mark();
   try {
     const rows = indptr.length - 1;
@@ -57,7 +60,7 @@ export async function weighTerms(
       threads.put(indptr),
       threads.put(indices),
       threads.put(values),
-      sublinear ? threads.put(logarithms(values)) : 0,
+      sublinear ? threads.put(logarithms(largest)) : 0,
       idf ? threads.put(idf) : 0,
       norms.indexOf(norm),
       weights,
@@ -77,8 +80,8 @@ export async function weighTerms(
   }
 }
 
-/** 1 + ln count by the count, from 1 to the largest of these. */
-function logarithms(counts: Float32Array): Float64Array {
+/** A kernel checks nothing, so that the counts are looked at before they get there. */
+function largestCount(counts: Float32Array): number {
   let largest = 0;
   for (const count of counts) {
     if (!(Number.isInteger(count) && count >= 1)) {
@@ -86,5 +89,10 @@ function logarithms(counts: Float32Array): Float64Array {
     }
     largest = Math.max(largest, count);
   }
+  return largest;
+}
+
+/** 1 + ln count by the count, from 1 to `largest`. */
+function logarithms(largest: number): Float64Array {
   return Float64Array.from({ length: largest + 1 }, (_, count) => (count === 0 ? 0 : 1 + Math.log(count)));
 }

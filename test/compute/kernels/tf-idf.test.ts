@@ -67,13 +67,22 @@ describe('weighTerms', () => {
     }
   });
 
-  it('refuses terms without an idf, and a logarithm of what is no count', async () => {
+  it('refuses terms without an idf, and what is no count', async () => {
     const counts = { indptr: Int32Array.of(0, 1), indices: Int32Array.of(2), values: Float32Array.of(1) };
     await expect(weighTerms(kernels, counts, { idf: new Float64Array(2) })).rejects.toThrow(RangeError);
     for (const count of [0, 0.5, -1, Number.NaN, Infinity]) {
       const broken = { ...counts, values: Float32Array.of(count) };
       await expect(weighTerms(kernels, broken, { sublinear: true })).rejects.toThrow(/whole number of at least 1/);
+      await expect(weighTerms(kernels, broken)).rejects.toThrow(/whole number of at least 1/);
     }
+  });
+
+  it('refuses counts that are no matrix, and a norm that there is not', async () => {
+    const counts = { indptr: Int32Array.of(0, 2), indices: Int32Array.of(0, 1), values: Float32Array.of(1, 1) };
+    await expect(weighTerms(kernels, { ...counts, indptr: Int32Array.of(0, 200_000) })).rejects.toThrow(/Got 2 and 2/);
+    await expect(weighTerms(kernels, { ...counts, values: Float32Array.of(1) })).rejects.toThrow(/Got 2 and 1/);
+    await expect(weighTerms(kernels, { ...counts, indices: Int32Array.of(0, -1) })).rejects.toThrow(/Got -1/);
+    await expect(weighTerms(kernels, counts, { norm: 'l3' as 'l2' })).rejects.toThrow(/none, l1, l2. Got l3/);
   });
 });
 
