@@ -44,6 +44,16 @@ export class CheckedGraph extends FedGraph {
     return list[this.integer(0, list.length - 1)];
   }
 
+  /** The integers of [0, size) in any order. */
+  permuted(size: number): number[] {
+    const order = Array.from({ length: size }, (_, i) => i);
+    for (let i = size - 1; i > 0; i--) {
+      const j = this.integer(0, i);
+      [order[i], order[j]] = [order[j], order[i]];
+    }
+    return order;
+  }
+
   /** Sizes from 1 to 4. */
   sizes(rank: number): number[] {
     return Array.from({ length: rank }, () => this.integer(1, 4));
