@@ -157,8 +157,10 @@ export function trainingProgram<P extends string, R extends Columns, T extends C
       random: new CountedRandom(body, body.capture(seed), step),
       step,
     });
-    if (loss?.type !== 'float32') {
-      throw new GraphError(`A training program's loss must be a float32 scalar. Got ${loss?.type ?? 'nothing'}.`);
+    // In TypeScript it cannot be anything else; in JavaScript it can.
+    const type: string | undefined = (loss as Tensor | undefined)?.type;
+    if (type !== 'float32') {
+      throw new GraphError(`A training program's loss must be a float32 scalar. Got ${type ?? 'nothing'}.`);
     }
     const raw = gradients(body, loss, current);
     const used = clip === undefined ? raw : clipped(body, raw, clip);

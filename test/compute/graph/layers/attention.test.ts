@@ -130,7 +130,7 @@ describe('self-attention', () => {
     const { out } = await g.run({ out: selfAttention(g, input, weights(g), heads, { causal: true, padding: mask }) });
     const [q, k, v] = (['query', 'key', 'value'] as const).map((name) => times(x, values(16, matrices[name])));
     const own = width / heads;
-    const mixed = new Array<number>(x.length).fill(0);
+    const mixed = Array.from({ length: x.length }, () => 0);
     for (let sample = 0; sample < batch; sample++) {
       for (let head = 0; head < heads; head++) {
         const places = Array.from({ length: length * own }, (_, at) => {

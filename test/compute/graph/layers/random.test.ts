@@ -35,7 +35,7 @@ const uniform: Draw = (random) => random.uniform([rows, columns]);
 describe('the counted generator', () => {
   it.each([0, 1, 2, 2 ** 31 - 2])('draws uniformly, by chi-square over 64 bins (seed %i)', async (seed) => {
     const values = await draw(uniform, { seed });
-    const bins = new Array<number>(64).fill(0);
+    const bins = Array.from({ length: 64 }, () => 0);
     for (const value of values) {
       expect(value).toBeGreaterThanOrEqual(0);
       expect(value).toBeLessThan(1);
@@ -103,14 +103,19 @@ describe('the counted generator', () => {
     const whole = await draw((random) => random.uniform([8, 5]));
     const g = new FedGraph();
     const random = new CountedRandom(g, g.feed('int64', [1], []), g.feed('int64', [0], []));
-    const x = g.feed('float32', new Array<number>(15).fill(0), ['batch', 5], [3, 5]);
+    const x = g.feed(
+      'float32',
+      Array.from({ length: 15 }, () => 0),
+      ['batch', 5],
+      [3, 5],
+    );
     const { out } = await g.run({ out: g.add(x, random.uniform(x.shape)) });
     expect(plain(out)).toEqual(whole.slice(0, 15));
   });
 
   it.each([1, 7, 1000])('draws integers below %i, all of them about as often', async (n) => {
     const values = await draw((random) => random.integers(n, [rows, columns]));
-    const counts = new Array<number>(n).fill(0);
+    const counts = Array.from({ length: n }, () => 0);
     for (const value of values) counts[value]++;
     const expected = values.length / n;
     // Five deviations of a count.
