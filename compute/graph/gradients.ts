@@ -5,7 +5,7 @@
 import { formatShape, sameShape } from './dimensions.ts';
 import { derivativeOf } from './derivatives/table.ts';
 import type { Derivative, FloatTensor } from './derivatives/definition.ts';
-import type { Composite, Graph } from './graph.ts';
+import type { Graph } from './graph.ts';
 import { formatType, Refusal } from './operations/definition.ts';
 import { GraphError, type FloatType, type Tensor } from './program.ts';
 
@@ -36,15 +36,10 @@ export function gradients<D extends FloatType>(graph: Graph, loss: Tensor<D>, by
   }
 
   const found = new Map<Tensor, FloatTensor>([[loss, graph.literal(loss.type, 1) as FloatTensor]]);
-  const done = new Set<Composite>();
   for (const node of nodes.toReversed()) {
     const composite = graph.composites.get(node);
-    if (composite !== undefined) {
-      // All that uses one of its outputs comes after the last node that computes one, and has been passed.
-      if (done.has(composite)) continue;
-      done.add(composite);
-    }
-    const { inputs, outputs } = composite ?? node;
+    const { outputs } = node;
+    const { inputs } = composite ?? node;
     const name = composite?.name ?? node.operation;
     const given = outputs.map((output) => found.get(output));
     const wanted = inputs.map((input) => isFloat(input) && dependent.has(input));

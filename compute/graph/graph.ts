@@ -38,24 +38,24 @@ export interface LoopStep<S, C> {
 export interface Composite {
   readonly name: string;
   readonly inputs: readonly Tensor[];
-  readonly outputs: readonly Tensor[];
   readonly derivative: Derivative<unknown>;
 }
 
 export class Graph extends Program {
-  /** By each node that computes one of its outputs. */
+  /** By the node that computes the output. */
   readonly composites = new Map<Node, Composite>();
 
   /**
-   * Has `gradients` take what computes the outputs as one operation with a rule of its own, where the way through the
-   * nodes would be slower, or would split at a kink what has to go one way.
+   * Has `gradients` take all that computes a value from the inputs as one operation with a rule of its own, where the
+   * way through the nodes would be slower, or would split at a kink what has to go one way.
+   * @param output - of a node that has no other.
    */
-  composite(name: string, inputs: readonly Tensor[], outputs: readonly Tensor[], rule: Derivative<unknown>): void {
-    const composite: Composite = { name, inputs, outputs, derivative: rule };
-    for (const { source } of outputs) {
-      if (source.kind !== 'node') throw new GraphError(`${name}: the outputs must be computed.`);
-      this.composites.set(source.node, composite);
+  composite(name: string, inputs: readonly Tensor[], output: Tensor, rule: Derivative<unknown>): void {
+    const { source } = output;
+    if (source.kind !== 'node' || source.node.outputs.length > 1) {
+      throw new GraphError(`${name}: the output must be the only one of a node.`);
     }
+    this.composites.set(source.node, { name, inputs, derivative: rule });
   }
 
   // ---- elementwise, broadcasting -------------------------------------------------------------------------------
@@ -248,7 +248,11 @@ export class Graph extends Program {
     this.#one('GatherElements', [data, index], { axis });
   gatherND = <D extends DataType>(data: Tensor<D>, index: Tensor<'int64'>): Tensor<D> =>
     this.#one('GatherND', [data, index], {});
-  /** On a GPU the order of additions to one element is not fixed, so sums may differ in their last bits there. */
+  /**
+   * Where indices repeat, the last update stays, and only it has a gradient.
+   * On a GPU the order of additions to one element is not fixed, so sums may differ in their last bits there,
+   * nor is which update is the last.
+   */
   scatterElements<D extends DataType>(
     data: Tensor<D>,
     index: Tensor<IndexType>,
@@ -258,6 +262,8 @@ export class Graph extends Program {
     return this.#one('ScatterElements', [data, index, updates], { axis, reduction });
   }
   /**
+   * Where tuples of indices repeat, the last update stays, and only it has a gradient; in a session of several threads
+   * it is not fixed which is the last, and a gradient may go to another than the one that stayed.
    * With a reduction, tuples of indices that repeat are only right in a session of one thread: onnxruntime 1.30 shares
    * the updates among its threads, and loses some where two of them meet. `scatterElements` adds them one by one.
    */
@@ -333,6 +339,8 @@ export class Graph extends Program {
     at: readonly number[] = axes(x),
     keepDims = false,
   ): Tensor<D> {
+    // All axes of a scalar are none: what the operation makes of one element, since its row refuses an empty list.
+    if (x.shape.length === 0 && at.length === 0) return ofOne(this, name, x);
     return this.#one(name, [x], { axes: at, keepDims });
   }
 
@@ -352,4 +360,16 @@ export class Graph extends Program {
 
 function axes(x: Tensor): number[] {
   return Array.from(x.shape.keys());
+}
+
+/** What a reduction makes of a single element. */
+function ofOne<D extends NumberType>(g: Graph, name: Reducing, x: Tensor<D>): Tensor<D> {
+  switch (name) {
+    case 'ReduceSumSquare':
+      return g.mul(x, x);
+    case 'ReduceL2':
+      return g.abs(x);
+    default:
+      return x;
+  }
 }

@@ -91,7 +91,7 @@ export function patchProduct(g: Graph, x: FloatTensor, weight: FloatTensor, reac
   const patches = g.reshape(gatherRows(g, padded, rows, size), [batch, order.length, columns]);
   const flat = [product([batch, order.length]), columns];
   const y = g.reshape(g.matmul(g.reshape(patches, flat), weight), [batch, order.length, outer]);
-  g.composite('patchProduct', [x, weight], [y], ({ gradients, wanted }) => {
+  g.composite('patchProduct', [x, weight], y, ({ gradients, wanted }) => {
     const given = gradients[0]!;
     // ∂w = Σₙ patchesᵀ ∂y. A product for each sample keeps two threads busy, where one that is narrow and long does not
     // (onnxruntime 1.30: 1.4 ms, 1.9 for 128 × 196 patches of 144, 32 wide); but each has a result to be added up.

@@ -13,8 +13,8 @@ export interface BlockOptions extends WindowOptions {
   readonly activation?: 'relu' | 'none';
 }
 
-/** Elements of a sample's patches above which a batch of them would take too much memory. */
-const mostPatchElements = 2 ** 17;
+/** Elements of a sample's patches, which wait for the way back: above these 2 MiB, memory counts for more than time. */
+const mostPatchElements = 2 ** 19;
 
 /**
  * `relu(maxPool(conv(x, weight, bias)))`, the same function as these three operations are, with the same gradients
@@ -148,7 +148,7 @@ function ofShared(g: Graph, x: FloatTensor, weight: FloatTensor, layout: Layout)
   const columns = g.reshape(picked, [batch, 1, channels * reach, positions]);
   // onnxruntime multiplies the transposed without writing it out.
   const y = g.matmul(g.transpose(columns, [0, 1, 3, 2]), factors);
-  g.composite('convolutionBlock', [columns, factors], [y], ({ gradients, wanted }) => {
+  g.composite('convolutionBlock', [columns, factors], y, ({ gradients, wanted }) => {
     const given = gradients[0]!;
     const toColumns = () => g.sum(g.matmul(factors, g.transpose(given, [0, 1, 3, 2])), [1], true);
     const toFactors = () => g.sum(g.matmul(columns, given), [0], true);
@@ -184,7 +184,7 @@ function firstGreatest(g: Graph, y: FloatTensor, elements: number): FloatTensor 
   const x = g.reshape(y, [y.shape[0], elements, Number(all) / elements]);
   if (elements === 1) return x;
   const greatest = g.largest(x, [1], true);
-  g.composite('firstGreatest', [x], [greatest], ({ gradients }) => {
+  g.composite('firstGreatest', [x], greatest, ({ gradients }) => {
     const equal = g.split(
       g.equal(x, greatest),
       1,

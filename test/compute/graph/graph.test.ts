@@ -132,6 +132,23 @@ describe('a program', () => {
     expect(graph!.initializer.map((tensor) => tensor.name)).toEqual(['w', 'constant_0']);
   });
 
+  it('leaves out what an operation may leave out and nothing needs', () => {
+    const outputsOf = (withIndices: boolean) => {
+      const g = new Graph();
+      const [values, indices] = g.apply('MaxPool', [g.input('x', 'float32', [1, 1, 4])], {
+        kernel: [2],
+        strides: [2],
+        pads: [0, 0],
+        dilations: [1],
+      });
+      g.output('y', values);
+      if (withIndices) g.output('i', indices);
+      return g.toModel().graph!.node[0].output;
+    };
+    expect(outputsOf(false)).toEqual(['y']);
+    expect(outputsOf(true)).toEqual(['y', 'i']);
+  });
+
   it('never gives a value the name of an input or output', async () => {
     const g = new FedGraph();
     const x = g.input('Add_0', 'float32', [1]);

