@@ -166,7 +166,7 @@ describe('self-attention', () => {
 
     const [dx] = gradients(g, g.sum(g.mul(out, out)), [input]);
     const found = plain((await g.run({ dx })).dx).map(Number);
-    expect(found.slice(0, length * width)).toEqual(new Array(length * width).fill(0));
+    expect(found.slice(0, length * width)).toEqual(Array.from({ length: length * width }, () => 0));
     expect(found.slice(length * width).every((value) => Number.isFinite(value) && value !== 0)).toBe(true);
   });
 
