@@ -1,5 +1,5 @@
 /** Derivatives of reading and writing by index. */
-import { product, type Shape } from '../dimensions.ts';
+import { product, type Dim, type Shape } from '../dimensions.ts';
 import type { Graph } from '../graph.ts';
 import type { Reduction } from '../operations/indexing.ts';
 import { refuse } from '../operations/definition.ts';
@@ -42,6 +42,39 @@ function requireWritten(reduction: Reduction): void {
   if (reduction !== 'none' && reduction !== 'add') {
     refuse(`the reduction "${reduction}" has no rule; "none" and "add" have`);
   }
+}
+
+/** 0, 1, … as int64. */
+function positions(graph: Graph, count: Dim): Tensor<'int64'> {
+  return graph.range('int64', 0, sizeAs(graph, 'int64', count), 1, count);
+}
+
+/**
+ * What went to the updates of ScatterElements that are still there: of several that were written to one place, one is.
+ * Which one is found by writing, in place of the updates, where along the axis each stands, and reading that back.
+ */
+function toLastElements(graph: Graph, g: FloatTensor, index: Tensor<IndexType>, axis: number): FloatTensor {
+  const at = axis < 0 ? axis + g.shape.length : axis;
+  const count = index.shape[at];
+  const along = g.shape.map((_, i) => (i === at ? count : 1));
+  const own = graph.expand(graph.reshape(positions(graph, count), along), index.shape);
+  const last = graph.scatterElements(graph.full('int64', g.shape, 0), index, own, { axis });
+  return graph.where(
+    graph.equal(graph.gatherElements(last, index, axis), own),
+    graph.gatherElements(g, index, axis),
+    0,
+  );
+}
+
+/** The same for the slices that ScatterND writes, by the number of each tuple. */
+function toLastSlices(graph: Graph, g: FloatTensor, index: Tensor<'int64'>): FloatTensor {
+  const tuples = index.shape.slice(0, -1);
+  const depth = index.shape.at(-1) as number;
+  const own = graph.reshape(positions(graph, product(tuples)), tuples);
+  const last = graph.scatterND(graph.full('int64', g.shape.slice(0, depth), 0), index, own);
+  const kept = graph.equal(graph.gatherND(last, index), own);
+  const whole = [...tuples, ...g.shape.slice(depth).map(() => 1)];
+  return graph.where(graph.reshape(kept, whole), graph.gatherND(g, index), 0);
 }
 
 export const indexing = {
@@ -90,11 +123,11 @@ export const indexing = {
         reduction === 'add'
           ? g
           : graph.scatterElements(g, indexOf(index), graph.full(g.type, updates.shape, 0), { axis });
-      return [
-        wanted[0] ? toData() : undefined,
-        undefined,
-        wanted[2] ? graph.gatherElements(g, indexOf(index), axis) : undefined,
-      ];
+      const toUpdates = () =>
+        reduction === 'add'
+          ? graph.gatherElements(g, indexOf(index), axis)
+          : toLastElements(graph, g, indexOf(index), axis);
+      return [wanted[0] ? toData() : undefined, undefined, wanted[2] ? toUpdates() : undefined];
     },
   ),
   ScatterND: ofOutput<AttributesOf<'ScatterND'>>(
@@ -102,7 +135,9 @@ export const indexing = {
       requireWritten(reduction);
       const toData = () =>
         reduction === 'add' ? g : graph.scatterND(g, tupleOf(index), graph.full(g.type, updates.shape, 0));
-      return [wanted[0] ? toData() : undefined, undefined, wanted[2] ? graph.gatherND(g, tupleOf(index)) : undefined];
+      const toUpdates = () =>
+        reduction === 'add' ? graph.gatherND(g, tupleOf(index)) : toLastSlices(graph, g, tupleOf(index));
+      return [wanted[0] ? toData() : undefined, undefined, wanted[2] ? toUpdates() : undefined];
     },
   ),
   // The places of an order differ, so that nothing need be added.

@@ -57,10 +57,11 @@ export const layout = {
       ),
     ];
   },
-  Slice: unary<AttributesOf<'Slice'>>((g, x, _y, graph, { axis, start, step }) => {
+  Slice: ofOutput<AttributesOf<'Slice'>>((g, { graph, inputs: [x], attributes: { axis, start, step } }) => {
     const at = fromStart(axis, x.shape.length);
     // The operation takes no axis whose size is not a number.
     const [size, taken] = [x.shape[at] as number, g.shape[at] as number];
+    if (taken === 0) return [undefined];
     const first = Math.min(size, Math.max(0, fromStart(start, size)));
     // Each element with the zeros that stand for those between it and the next, in which the last may be too long.
     let spread = g;
@@ -70,7 +71,7 @@ export const layout = {
     }
     const reached = first + taken * step;
     const whole = padded(graph, spread, at, first, Math.max(0, size - reached));
-    return piece(graph, whole, at, 0, size, Math.max(0, reached - size));
+    return [piece(graph, whole, at, 0, size, Math.max(0, reached - size))];
   }),
   Pad: ofOutput<AttributesOf<'Pad'>>((g, { graph, inputs: [x], attributes: { before, after }, wanted }) => {
     let inner = g;

@@ -145,7 +145,7 @@ export function weighted(g: CheckedGraph, y: Tensor<FloatType>): Tensor<'float64
   const positions = g.reshape(g.range('float64', 0, limit, 1, count), y.shape);
   const weights = g.add(g.sin(g.mul(positions, 1.7)), 1.5);
   const terms = g.mul(y.type === 'float64' ? (y as Tensor<'float64'>) : g.cast(y, 'float64'), weights);
-  return terms.shape.length === 0 ? terms : g.sum(terms);
+  return g.sum(terms);
 }
 
 /** @throws when a gradient is further from the central difference than rounding explains. */

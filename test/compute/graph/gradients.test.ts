@@ -122,6 +122,30 @@ describe('the gradient of a whole program', () => {
   });
 });
 
+describe('a reduction over all axes of a scalar', () => {
+  const reductions: [string, (g: FedGraph, x: Tensor<'float64'>) => Tensor<'float64'>, (x: number) => number[]][] = [
+    ['sum', (g, x) => g.sum(x), (x) => [x, 1]],
+    ['mean', (g, x) => g.mean(x, []), (x) => [x, 1]],
+    ['largest', (g, x) => g.largest(x, undefined, true), (x) => [x, 1]],
+    ['least', (g, x) => g.least(x), (x) => [x, 1]],
+    ['prod', (g, x) => g.prod(x), (x) => [x, 1]],
+    ['logSumExp', (g, x) => g.logSumExp(x), (x) => [x, 1]],
+    ['sumOfSquares', (g, x) => g.sumOfSquares(x), (x) => [x * x, 2 * x]],
+    ['norm', (g, x) => g.norm(x), (x) => [Math.abs(x), Math.sign(x)]],
+  ];
+  it.each(reductions)('is that of its one element, with its slope: %s', async (_, reduce, expected) => {
+    for (const value of [-1.5, 0, 2]) {
+      const g = new FedGraph();
+      const x = g.feed('float64', [value], []);
+      const y = reduce(g, x);
+      const [slope] = gradients(g, y, [x]);
+      const results = await g.run({ y, slope });
+      expect(results['y'].shape).toEqual([]);
+      expect([...plain(results['y']), ...plain(results['slope'])]).toEqual(expected(value));
+    }
+  });
+});
+
 describe('where there is no derivative, or more than one', () => {
   const cases: [string, (g: FedGraph) => { y: Tensor<'float64'>; by: Tensor<'float64'>[] }, number[][]][] = [
     ['Max gives half to each of two that tie', (g) => pair(g, [1, 2, 3], [1, 3, 2], g.max), [[0.5, 0, 1], [0.5, 1, 0]]], // prettier-ignore

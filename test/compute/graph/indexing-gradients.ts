@@ -3,25 +3,23 @@ import type { Reduction } from '../../../compute/graph/operations/indexing.ts';
 import type { GradientCase, NoGradient } from './gradient-cases.ts';
 import type { Differentiable } from './gradient-check.ts';
 
+/** Indices repeat; by default, the last of those that meet stays. */
 const scatterElements = (reduction: Reduction): Differentiable => {
   return (g) => {
     const axis = g.integer(0, 2);
     const data = g.variable(['n', 2, 3].with(axis, 4));
-    const shape = ['n', 2, 3].with(axis, 3);
-    const places = g.permuted(4).slice(0, 3);
-    const flat = [1, 1, 1].with(axis, 3);
-    const index = reduction === 'none' ? g.expand(g.feed('int64', places, flat), shape) : g.index('int64', shape, 4);
+    const shape = ['n', 2, 3].with(axis, 5);
+    const index = g.index(g.pick(['int32', 'int64']), shape, 4);
     return g.scatterElements(data, index, g.variable(shape), { axis: g.spelled(axis, 3), reduction });
   };
 };
-const scatterND = (reduction: Reduction): Differentiable => {
+const scatterND = (reduction: Reduction, count: number): Differentiable => {
   return (g) => {
     const data = g.variable([2, 3, 'n']);
-    // Rows [i, j] by their number 3 i + j.
-    const rows = g.permuted(6).slice(0, 4);
-    const repeated = reduction === 'none' ? rows : rows.map(() => g.integer(0, 5));
-    const tuples = repeated.flatMap((row) => [Math.floor(row / 3), row % 3]);
-    return g.scatterND(data, g.feed('int64', tuples, [2, 2, 2]), g.variable([2, 2, 'n']), reduction);
+    // Tuples [i, j] by their number 3 i + j; with eight, some of the six repeat.
+    const numbers = Array.from({ length: count }, () => g.integer(0, 5));
+    const tuples = numbers.flatMap((row) => [Math.floor(row / 3) - g.pick([0, 2]), (row % 3) - g.pick([0, 3])]);
+    return g.scatterND(data, g.feed('int64', tuples, [2, count / 2, 2]), g.variable([2, count / 2, 'n']), reduction);
   };
 };
 
@@ -53,7 +51,7 @@ export const indexingGradients = {
     },
   },
   ScatterElements: { programs: { none: scatterElements('none'), add: scatterElements('add') } },
-  ScatterND: { programs: { none: scatterND('none'), add: scatterND('add') } },
+  ScatterND: { programs: { none: scatterND('none', 8), 'none, few': scatterND('none', 2), add: scatterND('add', 4) } },
   TopK: {
     programs: {
       'values by any axis': (g) => {

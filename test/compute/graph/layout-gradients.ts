@@ -1,6 +1,7 @@
 /** The programs that the derivatives of operations on the layout are checked on. */
 import { sum } from '../../../compute/graph/dimensions.ts';
 import type { GradientCase, NoGradient } from './gradient-cases.ts';
+import type { Differentiable } from './gradient-check.ts';
 
 export const layoutGradients = {
   Reshape: {
@@ -85,6 +86,20 @@ export const layoutGradients = {
   Slice: {
     programs: {
       'one by one': (g) => g.slice(g.variable(['n', 5]), 1, g.integer(-4, 1), g.pick([4, 5, 9, -1])),
+      'any bounds, between which may be nothing': (g) => {
+        const x = g.variable(['n', 4]);
+        const piece = g.slice(x, 1, g.integer(-5, 5), g.integer(-5, 5), g.integer(1, 3));
+        return g.add(g.sum(g.mul(x, x)), g.sum(piece));
+      },
+      ...Object.fromEntries(
+        ['3 to 3', '2 to 2', '3 to 1'].map((bounds): [string, Differentiable] => [
+          `nothing, from ${bounds}`,
+          (g) => {
+            const [start, end] = bounds.split(' to ').map(Number);
+            return g.slice(g.variable([4]), 0, start, end, g.integer(1, 3));
+          },
+        ]),
+      ),
       'with steps': (g) => {
         const axis = g.integer(0, 2);
         const x = g.variable(['n', 2, 1].with(axis, g.integer(3, 7)));
