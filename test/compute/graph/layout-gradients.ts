@@ -96,7 +96,8 @@ export const layoutGradients = {
           `nothing, from ${bounds}`,
           (g) => {
             const [start, end] = bounds.split(' to ').map(Number);
-            return g.slice(g.variable([4]), 0, start, end, g.integer(1, 3));
+            const x = g.variable([4]);
+            return g.add(g.sum(x), g.sum(g.slice(x, 0, start, end, g.integer(1, 3))));
           },
         ]),
       ),
