@@ -8,6 +8,7 @@ import { product, quotient, sameShape, type Dim, type Shape } from './dimensions
 import type { Derivative } from './derivatives/definition.ts';
 import { lowerProgram, type ModelOptions } from './lowering.ts';
 import { each, windowOf, type WindowOptions } from './operations/convolution.ts';
+import { refuse, requireSizes } from './operations/definition.ts';
 import type { Reduction } from './operations/indexing.ts';
 import type { AttributesOf, OperationName } from './operations/table.ts';
 import {
@@ -198,18 +199,19 @@ export class Graph extends Program {
   // ---- layout ---------------------------------------------------------------------------------------------------
   /** @param shape - one size may be −1: what is left. */
   reshape<D extends DataType>(x: Tensor<D>, shape: Shape): Tensor<D> {
-    const rest = quotient(product(x.shape), product(shape.filter((dim) => dim !== -1)));
-    const target = shape.map((dim) => (dim === -1 ? (rest ?? -1) : dim));
+    const target = this.checked('Reshape', [x], { shape }, () => completed(x.shape, shape));
     if (sameShape(x.shape, target)) return x;
     return this.#one('Reshape', [x, this.#reshaping(x.shape, target)], { shape: target });
   }
   /** Repeats axes of the size 1, and adds axes in front. */
   expand<D extends DataType>(x: Tensor<D>, shape: Shape): Tensor<D> {
-    return sameShape(x.shape, shape) ? x : this.#one('Expand', [x, this.shapeTensor(shape)], { shape });
+    if (sameShape(x.shape, shape)) return x;
+    return this.#one('Expand', [x, this.#sizes('Expand', [x], { shape }, shape)], { shape });
   }
   /** A tensor of one number throughout. */
   full<D extends NumberType>(type: D, shape: Shape, value: number): Tensor<D> {
-    return this.#one('ConstantOfShape', [this.shapeTensor(shape)], { shape, value, type });
+    const how = { shape, value, type };
+    return this.#one('ConstantOfShape', [this.#sizes('ConstantOfShape', [], how, shape)], how);
   }
   /** Reverses the axes when no permutation is given. */
   transpose<D extends DataType>(x: Tensor<D>, permutation: readonly number[] = axes(x).reverse()): Tensor<D> {
@@ -224,12 +226,14 @@ export class Graph extends Program {
     this.#one('Concat', parts, { axis });
   /** Consecutive pieces of an axis. @param sizes - of each; together the axis' size. */
   split<D extends DataType>(x: Tensor<D>, axis: number, sizes: Shape): Tensor<D>[] {
-    return this.apply('Split', [x, this.shapeTensor(sizes)], { axis, sizes }) as Tensor<D>[];
+    const how = { axis, sizes };
+    return this.apply('Split', [x, this.#sizes('Split', [x], how, sizes)], how) as Tensor<D>[];
   }
   /** A value around a tensor. @param before - how much to add before each axis. @param after - after each axis. */
   pad<D extends NumberType>(x: Tensor<D>, before: Shape, after: Shape, value: Operand<D> = 0): Tensor<D> {
     const around = typeof value === 'number' ? this.literal(x.type, value) : value;
-    return this.#one('Pad', [x, this.shapeTensor([...before, ...after]), around], { before, after });
+    const how = { before, after };
+    return this.#one('Pad', [x, this.#sizes('Pad', [x, around], how, [...before, ...after]), around], how);
   }
   slice = <D extends DataType>(x: Tensor<D>, axis: number, start: number, end: number, step = 1): Tensor<D> =>
     this.#one('Slice', [x], { axis, start, end, step });
@@ -350,12 +354,29 @@ export class Graph extends Program {
     return [a, b].map((x) => (typeof x === 'number' ? this.literal(type, x) : x));
   }
 
+  /** Sizes as the input by which an operation takes them. */
+  #sizes<N extends OperationName>(name: N, inputs: readonly Tensor[], how: AttributesOf<N>, sizes: Shape) {
+    this.checked(name, inputs, how, () => requireSizes(sizes, 'the sizes'));
+    return this.shapeTensor(sizes);
+  }
+
   /** Reshape's own shorthand where it will do (0: as before, −1: what is left), so that no sizes need to be read. */
   #reshaping(from: Shape, to: Shape): Tensor<'int64'> {
     const short = to.map((dim, i) => (typeof dim === 'number' ? dim : dim === from[i] ? 0 : -1));
     const expressible = short.filter((dim) => dim === -1).length <= 1 && !to.includes(0);
     return expressible ? this.literal('int64', short) : this.shapeTensor(to);
   }
+}
+
+/** The shape with what is left in the place of its −1. */
+function completed(from: Shape, shape: Shape): Shape {
+  const given = shape.filter((dim) => dim !== -1);
+  requireSizes(given, 'the sizes, but for one that is -1,');
+  if (given.length === shape.length) return shape;
+  if (given.length < shape.length - 1) refuse('one size at most may be -1');
+  const rest = quotient(product(from), product(given));
+  if (rest === undefined) refuse(`the ${product(from)} elements must divide by the sizes beside -1`);
+  return shape.map((dim) => (dim === -1 ? rest : dim));
 }
 
 function axes(x: Tensor): number[] {

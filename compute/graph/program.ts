@@ -1,7 +1,7 @@
 /** A tensor program as data: inputs, constants and the nodes between them, checked as they are added. */
 import type { DataType } from '../onnx/datatypes.ts';
 import { formatShape, product, symbolPattern, termsOf, type Dim, type Shape } from './dimensions.ts';
-import { formatType, Refusal, type TensorType } from './operations/definition.ts';
+import { formatGot, Refusal, type TensorType } from './operations/definition.ts';
 import { operationOf, type AttributesOf, type OperationName } from './operations/table.ts';
 
 /** Element types that constants can have, and the arrays that hold them. `bool` is a byte of 0 or 1. */
@@ -108,6 +108,9 @@ export class Program {
     const key = `${type} ${typeof values === 'number' ? spell(values) : `[${values.map(spell).join()}]`}`;
     const known = this.#small.get(key);
     if (known !== undefined) return known as Tensor<D>;
+    const whole = type === 'int32' || type === 'int64';
+    const wrong = [values].flat().find((value) => whole && !Number.isSafeInteger(value));
+    if (wrong !== undefined) throw new GraphError(`A constant of ${type} must be of integers. Got ${wrong}.`);
     const [list, shape] = typeof values === 'number' ? [[values], []] : [values, [values.length]];
     const tensor = this.constant(type, arrays[type](list) as ArrayOf[D], shape);
     this.#small.set(key, tensor);
@@ -118,10 +121,8 @@ export class Program {
   apply<N extends OperationName>(operation: N, inputs: readonly Tensor[], attributes: AttributesOf<N>): Tensor[] {
     const row = operationOf(operation);
     const { arity } = row;
-    const complain = (rule: string) => {
-      const got = inputs.map(formatType).join(' and ') || 'nothing';
-      return new GraphError(`${operation}: ${rule}. Got ${got}.`);
-    };
+    const complain = (rule: string) =>
+      new GraphError(`${operation}: ${rule}. Got ${formatGot(inputs, attributes as unknown as object)}.`);
     if (inputs.some((input) => !this.#own.has(input)))
       throw complain('the inputs must belong to this program; a body captures those of the program around it');
     const { atLeast, atMost = Infinity } = typeof arity === 'number' ? { atLeast: arity, atMost: arity } : arity;
@@ -130,12 +131,10 @@ export class Program {
         atLeast === atMost ? atLeast : atMost === Infinity ? `at least ${atLeast}` : `${atLeast} to ${atMost}`;
       throw complain(`it takes ${count} inputs`);
     }
-    let types: TensorType[];
-    try {
-      types = row.infer(inputs, attributes, () => `unknown_${this.#fresh++}`);
-    } catch (error) {
-      throw error instanceof Refusal ? complain(error.message) : error;
-    }
+    const printed = inputs.filter((_, i) => i !== row.spelled);
+    const types: TensorType[] = this.checked(operation, printed, attributes, () =>
+      row.infer(inputs, attributes, () => `unknown_${this.#fresh++}`),
+    );
     const outputs: Tensor[] = [];
     const node: Node = { operation, attributes, inputs: [...inputs], outputs };
     for (const [output, { type, shape }] of types.entries()) {
@@ -143,6 +142,22 @@ export class Program {
     }
     this.nodes.push(node);
     return outputs;
+  }
+
+  /** Has what is refused say which operation refuses it, and what it got. */
+  protected checked<N extends OperationName, T>(
+    operation: N,
+    inputs: readonly Tensor[],
+    attributes: AttributesOf<N>,
+    check: () => T,
+  ): T {
+    try {
+      return check();
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      const got = formatGot<unknown>(inputs, attributes, operationOf(operation).shown as readonly never[] | undefined);
+      throw new GraphError(`${operation}: ${error.message}. Got ${got}.`);
+    }
   }
 
   /** Names a result of the program. */

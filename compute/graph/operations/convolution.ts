@@ -44,15 +44,20 @@ function positions(size: Dim, kernel: Dim, { strides, pads, dilations }: Window,
   return sum(room, 1);
 }
 
-function checkWindow(input: TensorType, { strides, pads, dilations }: Window): number {
+/** How many axes of space the input has. */
+function spaceOf(input: TensorType): number {
   const rank = input.shape.length - 2;
   if (rank < 1) refuse('the input must have the axes batch, channels and space');
+  return rank;
+}
+
+function checkWindow(input: TensorType, { strides, pads, dilations }: Window): void {
+  const rank = spaceOf(input);
   const whole = (values: readonly number[], least: number) =>
     values.every((value) => Number.isInteger(value) && value >= least);
   if (strides.length !== rank || !whole(strides, 1)) refuse(`the strides must be ${rank} positive integers`);
   if (dilations.length !== rank || !whole(dilations, 1)) refuse(`the dilations must be ${rank} positive integers`);
   if (pads.length !== 2 * rank || !whole(pads, 0)) refuse(`the pads must be ${2 * rank} integers from 0`);
-  return rank;
 }
 
 /** onnxruntime's CPU provider convolves no other type. */
@@ -80,11 +85,13 @@ const poolingAttributes = ({ kernel, strides, pads }: Pooling) => ({
 });
 
 function pooled(input: TensorType, how: Pooling): Dim[] {
-  const rank = checkWindow(input, how);
+  const rank = spaceOf(input);
   const { kernel, pads } = how;
   if (kernel.length !== rank || !kernel.every((size) => Number.isInteger(size) && size >= 1)) {
     refuse(`the window must be ${rank} positive integers`);
   }
+  // After the window, whose sizes the strides are when they are left out.
+  checkWindow(input, how);
   // A window that lies in the padding would have no greatest element and no mean.
   if (!pads.every((pad, i) => pad < kernel[i % rank])) refuse('the pads must be smaller than the window');
   return [...input.shape.slice(0, 2), ...kernel.map((size, i) => positions(input.shape[2 + i], size, how, i))];
@@ -98,6 +105,7 @@ export const convolution = {
   Conv: operation<Convolving>({
     since: 11,
     arity: { atLeast: 2, atMost: 3 },
+    shown: ['strides', 'pads', 'dilations', 'groups'],
     infer(inputs, how) {
       const [x, { shape: weight }] = inputs;
       const [outer, inner, ...window] = weight;
@@ -122,6 +130,7 @@ export const convolution = {
   ConvTranspose: operation<Convolving & { readonly extra: readonly number[] }>({
     since: 11,
     arity: { atLeast: 2, atMost: 3 },
+    shown: ['strides', 'pads', 'dilations', 'groups', 'extra'],
     infer(inputs, how) {
       const [x, { shape: weight }] = inputs;
       const [inner, outer, ...window] = weight;
@@ -155,6 +164,7 @@ export const convolution = {
   MaxPool: operation<Pooling>({
     since: 12,
     arity: 1,
+    shown: ['kernel', 'strides', 'pads', 'dilations'],
     needed: 1,
     infer([input], how) {
       requireType(input, floats);
@@ -170,6 +180,7 @@ export const convolution = {
   AveragePool: operation<Pooling & { readonly countPads: boolean }>({
     since: 11,
     arity: 1,
+    shown: ['kernel', 'strides', 'pads'],
     infer([input], how) {
       requireType(input, convolved);
       if (how.dilations.some((size) => size !== 1)) refuse('the window of a mean has no dilations');

@@ -1,11 +1,13 @@
 /** What an operation is: data that shape checking, lowering and differentiation read. */
 import type { DataType } from '../../onnx/datatypes.ts';
-import { formatShape, type Shape } from '../dimensions.ts';
-import type { Program } from '../program.ts';
+import { formatShape, symbolPattern, termsOf, type Shape } from '../dimensions.ts';
+import type { Program, TensorSource } from '../program.ts';
 
 export interface TensorType {
   readonly type: DataType;
   readonly shape: Shape;
+  /** Of inputs: where their values come from, for rules on those of constants. */
+  readonly source?: TensorSource;
 }
 
 /** An attribute as ONNX wants it; plain numbers would leave open whether 1 is an integer or a float. */
@@ -42,6 +44,10 @@ export interface Operation<A> {
   readonly arity: number | { readonly atLeast: number; readonly atMost?: number };
   /** How many outputs every node has in ONNX; those after them are left out where nothing needs them. All by default. */
   readonly needed?: number;
+  /** Attributes that say sizes, strides and the like: what a complaint prints beside the inputs. */
+  readonly shown?: readonly (keyof A & string)[];
+  /** The input that only spells out attributes that are shown, and which a complaint leaves out therefore. */
+  readonly spelled?: number;
   /**
    * Types and shapes of the outputs.
    * @param fresh - a new symbol for a size that only the run can tell.
@@ -89,6 +95,30 @@ export function axesOf(axes: readonly number[], rank: number): number[] {
   const at = axes.map((axis) => axisOf(axis, rank));
   if (new Set(at).size !== at.length) refuse(`the axes must differ, not [${axes.join(', ')}]`);
   return at;
+}
+
+/** The one number that a constant holds; `undefined` for what is only known when the program runs. */
+export function constantOf({ source, shape }: TensorType): number | undefined {
+  return source?.kind === 'constant' && shape.every((dim) => dim === 1) ? Number(source.data[0]) : undefined;
+}
+
+/** Sizes are integers of at least 0, or symbols and what sums and products of them give. */
+export function requireSizes(sizes: Shape, what: string): void {
+  const wrong = sizes.find((dim) =>
+    typeof dim === 'number'
+      ? !(Number.isSafeInteger(dim) && dim >= 0)
+      : termsOf(dim).some(([, symbols]) => symbols.some((symbol) => !symbolPattern.test(symbol))),
+  );
+  if (wrong !== undefined) refuse(`${what} must be integers of at least 0 or symbols, not ${wrong}`);
+}
+
+/** What a complaint says it got: `float32 [6] with shape [4, -1]`. */
+export function formatGot<A>(inputs: readonly TensorType[], attributes: A, shown: readonly (keyof A & string)[] = []) {
+  const settings = shown.flatMap((name) => {
+    const value = attributes[name];
+    return value === undefined ? [] : [`${name} ${Array.isArray(value) ? formatShape(value as Shape) : String(value)}`];
+  });
+  return [inputs.map(formatType).join(' and '), settings.join(', ')].filter(Boolean).join(' with ') || 'nothing';
 }
 
 export function formatType({ type, shape }: TensorType): string {

@@ -1,6 +1,16 @@
 /** Reading and writing by index, ranking, and looking up text. Indices outside of a tensor fail the run. */
 import { sameShape, type Dim } from '../dimensions.ts';
-import { axisOf, indices, numbers, operation, refuse, requireSameType, requireType } from './definition.ts';
+import {
+  axisOf,
+  constantOf,
+  indices,
+  numbers,
+  operation,
+  refuse,
+  requireSameType,
+  requireSizes,
+  requireType,
+} from './definition.ts';
 
 /** What becomes of an element that is written more than once, or that has a value already. */
 export type Reduction = 'none' | 'add' | 'mul' | 'max' | 'min';
@@ -82,11 +92,20 @@ export const indexing = {
   TopK: operation<{ axis: number; largest: boolean; size: Dim }>({
     since: 11,
     arity: 2,
+    shown: ['axis', 'size'],
     infer([input, k], { axis, size }) {
       requireType(input, numbers);
       requireType(k, ['int64'], 'k');
       if (!sameShape(k.shape, [1])) refuse('k must be a vector of 1');
       const at = axisOf(axis, input.shape.length);
+      requireSizes([size], 'the size');
+      const [given, of] = [constantOf(k) ?? size, input.shape[at]];
+      if (typeof given === 'number' && typeof size === 'number' && given !== size) {
+        refuse(`the size must be k, ${given}, not ${size}`);
+      }
+      if (typeof given === 'number' && (given < 0 || (typeof of === 'number' && given > of))) {
+        refuse(`k must be from 0 to the ${of} elements of the axis, not ${given}`);
+      }
       const shape = input.shape.map((dim, i) => (i === at ? size : dim));
       return [
         { type: input.type, shape },

@@ -1,25 +1,35 @@
 /** Operations that move elements without computing with them. */
 import type { DataType } from '../../onnx/datatypes.ts';
 import { broadcastShapes, product, sameShape, sum, type Dim, type Shape } from '../dimensions.ts';
-import { axesOf, axisOf, numbers, operation, refuse, requireSameType, requireType } from './definition.ts';
+import {
+  axesOf,
+  axisOf,
+  constantOf,
+  formatType,
+  numbers,
+  operation,
+  refuse,
+  requireSameType,
+  requireSizes,
+  requireType,
+  type TensorType,
+} from './definition.ts';
 
 /** Inputs of the operations that take sizes: int64 `[rank]`, computed by `Program.shapeTensor`. */
-const requireShapeInput = (input: { type: DataType; shape: Shape }, rank: number, what = 'the shape') => {
-  requireType(input, ['int64'], what);
-  if (!sameShape(input.shape, [rank])) refuse(`${what} must be a vector of ${rank}`);
-};
-
-const requireSizes = (sizes: Shape, what: string) => {
-  const wrong = sizes.find((dim) => typeof dim === 'number' && !(Number.isInteger(dim) && dim >= 0));
-  if (wrong !== undefined) refuse(`${what} must be integers of at least 0, not ${wrong}`);
+const requireShapeInput = (input: TensorType, rank: number, what = 'the shape') => {
+  if (input.type === 'int64' && sameShape(input.shape, [rank])) return;
+  refuse(`${what} must be an int64 vector of ${rank}, not ${formatType(input)}`);
 };
 
 export const layout = {
   Reshape: operation<{ shape: Shape }>({
     since: 14,
     arity: 2,
+    shown: ['shape'],
+    spelled: 1,
     infer([input, target], { shape }) {
       requireShapeInput(target, shape.length);
+      requireSizes(shape, 'the sizes');
       const [before, after] = [product(input.shape), product(shape)];
       if (before !== after) refuse(`the number of elements must stay ${before}, not become ${after}`);
       return [{ type: input.type, shape }];
@@ -28,8 +38,11 @@ export const layout = {
   Expand: operation<{ shape: Shape }>({
     since: 13,
     arity: 2,
+    shown: ['shape'],
+    spelled: 1,
     infer([input, target], { shape }) {
       requireShapeInput(target, shape.length);
+      requireSizes(shape, 'the sizes');
       const broadcast = broadcastShapes([input.shape, shape]);
       if (broadcast === undefined || !sameShape(broadcast, shape)) {
         refuse(`the input must broadcast to [${shape.join(', ')}]`);
@@ -40,8 +53,11 @@ export const layout = {
   ConstantOfShape: operation<{ shape: Shape; value: number; type: DataType }>({
     since: 9,
     arity: 1,
+    shown: ['shape'],
+    spelled: 0,
     infer([target], { shape, type }) {
       requireShapeInput(target, shape.length);
+      requireSizes(shape, 'the sizes');
       return [{ type, shape }];
     },
     onnx: ({ value, type }) => ({ attributes: { value: { scalar: value, type } } }),
@@ -59,6 +75,7 @@ export const layout = {
   Transpose: operation<{ permutation: readonly number[] }>({
     since: 13,
     arity: 1,
+    shown: ['permutation'],
     infer([input], { permutation }) {
       const axes = axesOf(permutation, input.shape.length);
       if (axes.length !== input.shape.length) refuse(`the permutation must name all ${input.shape.length} axes`);
@@ -71,6 +88,7 @@ export const layout = {
   Squeeze: operation<{ axes: readonly number[] }>({
     since: 13,
     arity: 1,
+    shown: ['axes'],
     infer([input], { axes }) {
       const gone = axesOf(axes, input.shape.length);
       if (gone.some((axis) => input.shape[axis] !== 1)) refuse('the axes to squeeze must have the size 1');
@@ -81,6 +99,7 @@ export const layout = {
   Unsqueeze: operation<{ axes: readonly number[] }>({
     since: 13,
     arity: 1,
+    shown: ['axes'],
     infer([input], { axes }) {
       const added = axesOf(axes, input.shape.length + axes.length);
       const rest = input.shape.values();
@@ -94,6 +113,7 @@ export const layout = {
   Concat: operation<{ axis: number }>({
     since: 13,
     arity: { atLeast: 1 },
+    shown: ['axis'],
     infer(inputs, { axis }) {
       const type = requireSameType(inputs);
       const [first, ...others] = inputs.map((input) => input.shape);
@@ -109,6 +129,8 @@ export const layout = {
   Split: operation<{ axis: number; sizes: Shape }>({
     since: 13,
     arity: 2,
+    shown: ['axis', 'sizes'],
+    spelled: 1,
     infer([input, target], { axis, sizes }) {
       requireShapeInput(target, sizes.length, 'the sizes');
       requireSizes(sizes, 'the sizes');
@@ -123,6 +145,8 @@ export const layout = {
   Pad: operation<{ before: Shape; after: Shape }>({
     since: 13,
     arity: 3,
+    shown: ['before', 'after'],
+    spelled: 1,
     infer([input, target, value], { before, after }) {
       const type = requireSameType([input, value]);
       requireType(input, numbers);
@@ -138,11 +162,14 @@ export const layout = {
   Slice: operation<{ axis: number; start: number; end: number; step: number }>({
     since: 13,
     arity: 1,
+    shown: ['axis', 'start', 'end', 'step'],
     infer([input], { axis, start, end, step }) {
       const at = axisOf(axis, input.shape.length);
       const size = input.shape[at];
       if (typeof size !== 'number') refuse('the sliced axis must have a size that is known while building');
       if (!Number.isInteger(step) || step < 1) refuse(`the step must be a positive integer, not ${step}`);
+      const wrong = [start, end].find((index) => !Number.isInteger(index));
+      if (wrong !== undefined) refuse(`start and end must be integers, not ${wrong}`);
       const bound = (index: number) => Math.min(size, Math.max(0, index < 0 ? index + size : index));
       const length = Math.max(0, Math.ceil((bound(end) - bound(start)) / step));
       return [{ type: input.type, shape: input.shape.map((dim, i) => (i === at ? length : dim)) }];
@@ -153,10 +180,13 @@ export const layout = {
   Range: operation<{ size?: Dim }>({
     since: 11,
     arity: 3,
+    shown: ['size'],
     infer(inputs, { size }, fresh) {
       const type = requireSameType(inputs);
       requireType(inputs[0], numbers);
       if (inputs.some((input) => input.shape.length > 0)) refuse('start, limit and delta must be scalars');
+      if (constantOf(inputs[2]) === 0) refuse('the delta must not be 0');
+      if (size !== undefined) requireSizes([size], 'the size');
       return [{ type, shape: [size ?? fresh()] }];
     },
   }),

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { Shape } from '../../../compute/graph/dimensions.ts';
 import { Graph } from '../../../compute/graph/graph.ts';
 import { GraphError } from '../../../compute/graph/program.ts';
 import { decodeModel, encodeModel } from '../../../compute/onnx/model.ts';
@@ -31,15 +32,23 @@ describe('a program that cannot be right', () => {
       (g) => g.reshape(g.input('x', 'float32', ['n', 6]), ['n', 5]),
       /stay 6\*n, not become 5\*n/,
     ],
-    ['an impossible remainder', (g) => g.reshape(g.input('x', 'float32', [7]), [2, -1]), /stay 7/],
+    ['an impossible remainder', (g) => g.reshape(g.input('x', 'float32', [7]), [2, -1]), /the 7 elements must divide/],
     [
       'pieces that leave something',
       (g) => g.split(g.input('x', 'float32', ['n', 6]), -1, [2, 3]),
       /add up to 6, not 5/,
     ],
-    ['a piece of less than nothing', (g) => g.split(g.input('x', 'float32', [6]), 0, [7, -1]), /at least 0, not -1/],
+    [
+      'a piece of less than nothing',
+      (g) => g.split(g.input('x', 'float32', [6]), 0, [7, -1]),
+      /at least 0 or symbols, not -1/,
+    ],
     ['padding of one axis of two', (g) => g.pad(g.input('x', 'float32', ['n', 2]), [1], [1]), /name all 2 axes/],
-    ['padding that takes away', (g) => g.pad(g.input('x', 'float32', ['n']), [0], [-1]), /at least 0, not -1/],
+    [
+      'padding that takes away',
+      (g) => g.pad(g.input('x', 'float32', ['n']), [0], [-1]),
+      /at least 0 or symbols, not -1/,
+    ],
     ['too few inputs', (g) => g.apply('Add', [g.literal('float32', 1)], {}), /takes 2 inputs/],
     [
       'data that does not fill its shape',
@@ -56,6 +65,108 @@ describe('a program that cannot be right', () => {
     ['no output', (g) => g.toModel(), /must have an output/],
   ])('is refused: %s', (_, build, message) => {
     expect(() => build(new Graph())).toThrow(message);
+  });
+
+  const x = (g: Graph, shape: Shape) => g.input('x', 'float32', shape);
+  it.each<[string, (g: Graph) => unknown, string]>([
+    [
+      'sizes below zero',
+      (g) => g.reshape(x(g, [6]), [-2, -3]),
+      'Reshape: the sizes, but for one that is -1, must be integers of at least 0 or symbols, not -2. Got float32 [6] with shape [-2, -3].',
+    ],
+    [
+      'two sizes left open',
+      (g) => g.reshape(x(g, [6]), [-1, -1]),
+      'Reshape: one size at most may be -1. Got float32 [6] with shape [-1, -1].',
+    ],
+    [
+      'nothing that fits for the size left open',
+      (g) => g.reshape(x(g, [6]), [4, -1]),
+      'Reshape: the 6 elements must divide by the sizes beside -1. Got float32 [6] with shape [4, -1].',
+    ],
+    [
+      'another number of elements',
+      (g) => g.reshape(x(g, [6]), [2, 2]),
+      'Reshape: the number of elements must stay 6, not become 4. Got float32 [6] with shape [2, 2].',
+    ],
+    [
+      'half a size',
+      (g) => g.reshape(x(g, [6]), [0.5, 12]),
+      'Reshape: the sizes, but for one that is -1, must be integers of at least 0 or symbols, not 0.5. Got float32 [6] with shape [0.5, 12].',
+    ],
+    [
+      'a constant of less than nothing',
+      (g) => g.full('float32', [-1], 0),
+      'ConstantOfShape: the sizes must be integers of at least 0 or symbols, not -1. Got shape [-1].',
+    ],
+    [
+      'a constant of half an element',
+      (g) => g.full('float32', [2, 0.5], 0),
+      'ConstantOfShape: the sizes must be integers of at least 0 or symbols, not 0.5. Got shape [2, 0.5].',
+    ],
+    [
+      'a size that is no symbol',
+      (g) => g.full('float32', ['a b'], 0),
+      'ConstantOfShape: the sizes must be integers of at least 0 or symbols, not a b. Got shape [a b].',
+    ],
+    [
+      'a repetition by a fraction',
+      (g) => g.expand(x(g, [1]), [1.5]),
+      'Expand: the sizes must be integers of at least 0 or symbols, not 1.5. Got float32 [1] with shape [1.5].',
+    ],
+    [
+      'pieces of the wrong sizes',
+      (g) => g.split(x(g, [6]), 0, [1, 2]),
+      'Split: the sizes must add up to 6, not 3. Got float32 [6] with axis 0, sizes [1, 2].',
+    ],
+    [
+      'pieces of fractions',
+      (g) => g.split(x(g, [6]), 0, [1.5, 4.5]),
+      'Split: the sizes must be integers of at least 0 or symbols, not 1.5. Got float32 [6] with axis 0, sizes [1.5, 4.5].',
+    ],
+    [
+      'padding by a fraction',
+      (g) => g.pad(x(g, [6]), [0.5], [0]),
+      'Pad: the sizes must be integers of at least 0 or symbols, not 0.5. Got float32 [6] and float32 [] with before [0.5], after [0].',
+    ],
+    [
+      'a slice from half an element',
+      (g) => g.slice(x(g, [4]), 0, 0.5, 2),
+      'Slice: start and end must be integers, not 0.5. Got float32 [4] with axis 0, start 0.5, end 2, step 1.',
+    ],
+    [
+      'a range that stands still',
+      (g) => g.range('float32', 0, 1, 0),
+      'Range: the delta must not be 0. Got float32 [] and float32 [] and float32 [].',
+    ],
+    ['half an integer', (g) => g.literal('int64', [1, 0.5]), 'A constant of int64 must be of integers. Got 0.5.'],
+    [
+      'more of the greatest than there are',
+      (g) => g.topK(x(g, [3]), g.literal('int64', [4]), { size: 4 }),
+      'TopK: k must be from 0 to the 3 elements of the axis, not 4. Got float32 [3] and int64 [1] with axis -1, size 4.',
+    ],
+    [
+      'the same, by another name',
+      (g) => g.topK(x(g, [3]), g.literal('int64', [4]), { size: 'k' }),
+      'TopK: k must be from 0 to the 3 elements of the axis, not 4. Got float32 [3] and int64 [1] with axis -1, size k.',
+    ],
+    [
+      'two numbers of the greatest',
+      (g) => g.topK(x(g, [3]), g.literal('int64', [2]), { size: 1 }),
+      'TopK: the size must be k, 2, not 1. Got float32 [3] and int64 [1] with axis -1, size 1.',
+    ],
+    [
+      'a window of too many axes',
+      (g) => g.maxPool(x(g, [1, 3, 8, 8]), [2, 2, 2]),
+      'MaxPool: the window must be 2 positive integers. Got float32 [1, 3, 8, 8] with kernel [2, 2, 2], strides [2, 2, 2], pads [0, 0, 0, 0], dilations [1, 1].',
+    ],
+    [
+      'a window beyond its axis',
+      (g) => g.conv(x(g, [1, 1, 4]), g.input('w', 'float32', [1, 1, 9]), undefined, { pads: 1 }),
+      'Conv: the window reaches beyond the 6 elements of its axis. Got float32 [1, 1, 4] and float32 [1, 1, 9] with strides [1], pads [1, 1], dilations [1], groups 1.',
+    ],
+  ])('names what was wrong of the settings as well: %s', (_, build, message) => {
+    expect(() => build(new Graph())).toThrow(new GraphError(message));
   });
 
   it('is refused when it mixes tensors of two programs', () => {
