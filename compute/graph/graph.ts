@@ -201,6 +201,10 @@ export class Graph extends Program {
   reshape<D extends DataType>(x: Tensor<D>, shape: Shape): Tensor<D> {
     const target = this.checked('Reshape', [x], { shape }, () => completed(x.shape, shape));
     if (sameShape(x.shape, target)) return x;
+    // A 0 in Reshape's shape would mean the size of before. What is empty is empty in any order.
+    if (target.includes(0) && x.shape.includes(0) && x.type !== 'string') {
+      return this.#one('ConstantOfShape', [this.shapeTensor(target)], { shape: target, value: 0, type: x.type });
+    }
     return this.#one('Reshape', [x, this.#reshaping(x.shape, target)], { shape: target });
   }
   /** Repeats axes of the size 1, and adds axes in front. */
