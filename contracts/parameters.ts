@@ -40,9 +40,13 @@ export type ValuesOf<T extends ParameterTable> = {
 };
 
 /** A searched range of one parameter, narrowed from its table. */
-export type SearchDimension =
+export type SearchDimension = (
   | { kind: 'integer' | 'number'; min: number; max: number; log: boolean }
-  | { kind: 'choice'; choices: readonly string[] };
+  | { kind: 'choice'; choices: readonly ParameterValue[] }
+) & {
+  /** Searched only where another dimension, which comes earlier and is searched itself, has one of these values. */
+  when?: { dimension: string; in: readonly ParameterValue[] };
+};
 export type SearchSpace = Record<string, SearchDimension>;
 
 export function describeRule(parameter: Parameter): string {

@@ -2,23 +2,36 @@
 import type { ParameterValue, ParameterValues, SearchDimension, SearchSpace } from '../contracts/parameters.ts';
 
 export interface FinishedTrial {
+  /** Of the trial within its study, from 0. */
+  readonly index: number;
+  /** Those of the space that were searched, no others. */
   readonly parameters: Readonly<ParameterValues>;
-  /** The objective; higher is better. */
-  readonly value: number;
+  /** `done`: it has a value. `pruned`: `value` is what it had at its last rung. `failed`: it has none. */
+  readonly state: 'done' | 'pruned' | 'failed';
+  /** The objective, turned so that higher is better; finite. */
+  readonly value?: number;
+  /** Its values on the way, by rung, ascending. */
+  readonly rungs?: readonly { readonly rung: number; readonly value: number }[];
 }
 
 export interface SampleRequest {
   readonly space: SearchSpace;
-  /** Finished trials of this space that the trial may look at (law 8: the same ones however trials were timed). */
+  /**
+   * Finished trials of this space that the trial may look at, by index (law 8: with W in flight, those before i − W + 1,
+   * however trials were timed).
+   */
   readonly history: readonly FinishedTrial[];
+  /** Parameters of the trials in flight, by index: known, but without a value. */
+  readonly pending?: readonly Readonly<ParameterValues>[];
   readonly seed: number;
-  /** Of the trial within its candidate, from 0. */
+  /** Of the trial within its study, from 0. */
   readonly index: number;
 }
 
 /**
  * A pure function: the same request gives the same values, whatever was asked before, so that a trial can be repeated
- * alone. Values lie within the space, integers are whole, and keys are those of the space in its order.
+ * alone. Values lie within the space, integers are whole, and keys are those of the space in its order; a dimension
+ * whose condition does not hold is absent.
  * @returns null when there is nothing left to try, for this index and all above.
  */
 export type Sampler = (request: SampleRequest) => ParameterValues | null;

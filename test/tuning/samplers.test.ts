@@ -66,9 +66,15 @@ describe.each(Object.keys(samplers) as SamplerName[])('the %s sampler', (name) =
   });
 
   it('changes neither the space nor the history', () => {
-    const history = deepFreeze([{ parameters: { neighbours: 20, c: 'bm25', k1: 1, b: 0.5 }, value: 0.04 }]);
+    const known = {
+      index: 0,
+      state: 'done' as const,
+      parameters: { neighbours: 20, c: 'bm25', k1: 1, b: 0.5 },
+      value: 0.04,
+    };
+    const history = deepFreeze([structuredClone(known)]);
     for (let index = 0; index < 10; index++) samplerOf(name)({ space: deepFreeze(mixed), history, seed: 1, index });
-    expect(history).toEqual([{ parameters: { neighbours: 20, c: 'bm25', k1: 1, b: 0.5 }, value: 0.04 }]);
+    expect(history).toEqual([known]);
   });
 
   it('tries other values first for another seed', () => {

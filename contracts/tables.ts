@@ -1,0 +1,22 @@
+/**
+ * Tables: rows with named, typed columns, what classifiers and regressors learn from. A column is one of four kinds,
+ * and each kind has one form in memory, in Parquet and as an input of the served graph.
+ */
+
+/** | kind | Parquet | in memory | input of the graph `[batch]` | missing |
+ *  |---|---|---|---|---|
+ *  | `number` | DOUBLE | Float32Array | float32 | NaN |
+ *  | `boolean` | BOOLEAN | Float32Array of 0 and 1 | float32 | NaN |
+ *  | `category`, `text` | VARCHAR | codes into a dictionary | string | `""` |
+ *  | `time` | TIMESTAMP (UTC) | Float64Array, seconds since 1970 | float64 | NaN |
+ */
+export const columnKinds = ['number', 'boolean', 'category', 'text', 'time'] as const;
+export type ColumnKind = (typeof columnKinds)[number];
+
+export interface ColumnDefinition {
+  name: string;
+  kind: ColumnKind;
+}
+
+export const tableTasks = ['classify', 'regress'] as const;
+export type TableTask = (typeof tableTasks)[number];
