@@ -1,16 +1,14 @@
-"""implicit, asked over JSON lines: {"call": name, "args": {...}} in, {"result": ...} or {"error": ...} out.
+"""implicit, asked over the lines of `protocol.py`.
 
 Arrays come and go as raw little-endian files in one folder; times are of the call alone, in milliseconds.
 """
 
-import json
 import os
-import sys
 import time
 
-answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", buffering=1)
-# Whatever a library prints must not pass for an answer.
-os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+from protocol import Clock, serve, take_output
+
+answers = take_output()
 
 import implicit
 import numpy as np
@@ -18,19 +16,6 @@ from implicit.cpu import _als
 from implicit.cpu.als import AlternatingLeastSquares
 from implicit.nearest_neighbours import BM25Recommender, CosineRecommender
 from scipy.sparse import csr_matrix
-
-
-class Clock:
-    def __enter__(self):
-        self.wall, self.cpu = time.perf_counter(), time.process_time()
-        return self
-
-    def __exit__(self, *_):
-        self.wall = (time.perf_counter() - self.wall) * 1000
-        self.cpu = (time.process_time() - self.cpu) * 1000
-
-    def sample(self):
-        return {"wall": self.wall, "cpu": self.cpu}
 
 
 class Peer:
@@ -113,11 +98,4 @@ class Peer:
         array.tofile(os.path.join(self.folder, name))
 
 
-peer = Peer()
-for line in sys.stdin:
-    request = json.loads(line)
-    try:
-        answer = {"result": getattr(peer, request["call"])(**request["args"])}
-    except Exception as error:
-        answer = {"error": f"{type(error).__name__}: {error}"}
-    print(json.dumps(answer), file=answers)
+serve(Peer(), answers)

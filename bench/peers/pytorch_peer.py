@@ -1,17 +1,14 @@
-"""PyTorch on the CPU, asked over JSON lines: {"call": name, "args": {...}} in, {"result": ...} or {"error": ...} out.
+"""PyTorch on the CPU, asked over the lines of `protocol.py`.
 
 Arrays come as raw little-endian files in one folder; times are of whole epochs, in milliseconds.
 """
 
-import json
 import os
-import sys
-import time
 import warnings
 
-answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", buffering=1)
-# Whatever a library prints must not pass for an answer.
-os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+from protocol import Clock, serve, take_output
+
+answers = take_output()
 
 # NumPy is not installed beside it, and not needed.
 warnings.filterwarnings("ignore", message="Failed to initialize NumPy")
@@ -59,17 +56,17 @@ class Peer:
         optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate, fused=True)
         walls, cpus, losses = [], [], []
         for _ in range(1 + epochs):
-            wall, cpu = time.perf_counter(), time.process_time()
-            total = torch.zeros(())
-            for rows in torch.randperm(len(labels)).split(batch):
-                optimizer.zero_grad(set_to_none=True)
-                loss = cross_entropy(model(images.index_select(0, rows)), labels.index_select(0, rows))
-                loss.backward()
-                optimizer.step()
-                total += loss.detach() * len(rows)
-            losses.append(total.item() / len(labels))
-            walls.append((time.perf_counter() - wall) * 1000)
-            cpus.append((time.process_time() - cpu) * 1000)
+            with Clock() as clock:
+                total = torch.zeros(())
+                for rows in torch.randperm(len(labels)).split(batch):
+                    optimizer.zero_grad(set_to_none=True)
+                    loss = cross_entropy(model(images.index_select(0, rows)), labels.index_select(0, rows))
+                    loss.backward()
+                    optimizer.step()
+                    total += loss.detach() * len(rows)
+                losses.append(total.item() / len(labels))
+            walls.append(clock.wall)
+            cpus.append(clock.cpu)
         with torch.inference_mode():
             accuracy = (model(others).argmax(1) == answers).float().mean().item()
         return {"walls": walls[1:], "cpus": cpus[1:], "losses": losses, "accuracy": accuracy}
@@ -85,11 +82,4 @@ class Peer:
         return torch.from_file(path, size=os.path.getsize(path) // size, dtype=dtype).clone()
 
 
-peer = Peer()
-for line in sys.stdin:
-    request = json.loads(line)
-    try:
-        answer = {"result": getattr(peer, request["call"])(**request["args"])}
-    except Exception as error:
-        answer = {"error": f"{type(error).__name__}: {error}"}
-    print(json.dumps(answer), file=answers)
+serve(Peer(), answers)
