@@ -226,17 +226,20 @@ function putSide(kernels: KernelThreads, { indptr, indices, values }: SparseMatr
 /** G ← YᵀY + λI over chunks of rows that only their number decides, so that threads do not change a bit. */
 async function gram(kernels: KernelThreads, Y: number, rows: number, width: number, lambda: number, G: number) {
   const mark = kernels.mark();
-  const chunks = rowChunks(rows, 512, 32);
-  const partBytes = width * width * 4;
-  const parts = kernels.alloc(chunks.count * partBytes);
-  await kernels.parallelFor('als', 'gram', chunks.count, (chunk) => [
-    Y,
-    ...chunks.range(chunk),
-    width,
-    parts + chunk * partBytes,
-  ]);
-  await kernels.parallelFor('als', 'gramSum', 1, () => [parts, chunks.count, width, lambda, G]);
-  kernels.release(mark);
+  try {
+    const chunks = rowChunks(rows, 512, 32);
+    const partBytes = width * width * 4;
+    const parts = kernels.alloc(chunks.count * partBytes);
+    await kernels.parallelFor('als', 'gram', chunks.count, (chunk) => [
+      Y,
+      ...chunks.range(chunk),
+      width,
+      parts + chunk * partBytes,
+    ]);
+    await kernels.parallelFor('als', 'gramSum', 1, () => [parts, chunks.count, width, lambda, G]);
+  } finally {
+    kernels.release(mark);
+  }
 }
 
 /** YᵀY + λI accumulated in float64 and then rounded to float32, like the constant of the exported graph. */
@@ -248,21 +251,24 @@ async function exactGram(
   lambda: number,
 ): Promise<Float64Array> {
   const mark = kernels.mark();
-  const chunks = rowChunks(rows, 512, 32);
   const size = width * width;
-  const parts = kernels.alloc(chunks.count * size * 8);
-  await kernels.parallelFor('fold-in', 'gram', chunks.count, (chunk) => [
-    Y,
-    ...chunks.range(chunk),
-    width,
-    parts + chunk * size * 8,
-  ]);
   const G = new Float64Array(size);
-  for (let chunk = 0; chunk < chunks.count; chunk++) {
-    const part = kernels.view('f64', parts + chunk * size * 8, size);
-    for (let k = 0; k < size; k++) G[k] += part[k];
+  try {
+    const chunks = rowChunks(rows, 512, 32);
+    const parts = kernels.alloc(chunks.count * size * 8);
+    await kernels.parallelFor('fold-in', 'gram', chunks.count, (chunk) => [
+      Y,
+      ...chunks.range(chunk),
+      width,
+      parts + chunk * size * 8,
+    ]);
+    for (let chunk = 0; chunk < chunks.count; chunk++) {
+      const part = kernels.view('f64', parts + chunk * size * 8, size);
+      for (let k = 0; k < size; k++) G[k] += part[k];
+    }
+  } finally {
+    kernels.release(mark);
   }
-  kernels.release(mark);
   for (let i = 0; i < width; i++) {
     G[i * width + i] += lambda;
     for (let j = i; j < width; j++) G[j * width + i] = G[i * width + j] = Math.fround(G[i * width + j]);

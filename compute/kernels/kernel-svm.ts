@@ -7,6 +7,8 @@ import type { KernelDecision, SvmKernel } from './kernel-values.ts';
 import { maximumPages } from './load.ts';
 import { checkProblem, checkSteps } from './svm-problem.ts';
 import type { SvmProblem } from './svm-problem.ts';
+import { copyState, restoreState } from './svm-state.ts';
+import type { SvmState } from './svm-state.ts';
 import type { KernelThreads } from './threads.ts';
 
 export interface KernelSvmOptions {
@@ -178,22 +180,16 @@ export class KernelSvm {
 
   /** A copy of all that changes: what `restore` goes on from, at the same bytes. */
   snapshot(): ArrayFile['arrays'] {
-    return Object.fromEntries(this.#parts().map(([name, view]) => [name, { data: view.slice() }]));
+    return copyState(this.#state());
   }
 
   /** @throws RangeError where the arrays are not those of a snapshot of the same problem. */
   async restore(arrays: ArrayFile['arrays']): Promise<void> {
-    for (const [name, view] of this.#parts()) {
-      const data = arrays[name]?.data;
-      if (data?.constructor !== view.constructor || data.length !== view.length) {
-        throw new RangeError(`A snapshot of ${this.#rows.count} rows must hold ${view.length} values "${name}".`);
-      }
-    }
-    for (const [name, view] of this.#parts()) (view as Float64Array).set(arrays[name].data as Float64Array);
+    restoreState(this.#state(), arrays, `${this.#rows.count} rows`);
     await this.#once('prepare');
   }
 
-  #parts(): [string, Uint8Array | Float64Array | Int32Array][] {
+  #state(): SvmState {
     const { record, betas, gradient, order } = this.#at;
     return [
       ['state', this.#threads.view('u8', record + changingAt, changingBytes)],

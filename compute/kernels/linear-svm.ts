@@ -5,6 +5,8 @@ import type { ArrayFile } from '../arrays/safetensors.ts';
 import type { StoredRows } from './feature-rows.ts';
 import { checkProblem, checkSteps } from './svm-problem.ts';
 import type { SvmProblem } from './svm-problem.ts';
+import { copyState, restoreState } from './svm-state.ts';
+import type { SvmState } from './svm-state.ts';
 import type { KernelThreads } from './threads.ts';
 
 /** `l1`: C ξ (hinge loss, ε-insensitive loss); `l2`: C ξ². */
@@ -158,26 +160,16 @@ export class LinearSvms {
 
   /** A copy of all that changes: what `restore` goes on from, at the same bytes. */
   snapshot(): ArrayFile['arrays'] {
-    const arrays: ArrayFile['arrays'] = {};
-    for (const [name, view] of this.#parts()) arrays[name] = { data: view.slice() };
-    return arrays;
+    return copyState(this.#state());
   }
 
   /** @throws RangeError where the arrays are not those of a snapshot of the same problems. */
   restore(arrays: ArrayFile['arrays']): void {
-    for (const [name, view] of this.#parts()) {
-      const data = arrays[name]?.data;
-      if (data?.constructor !== view.constructor || data.length !== view.length) {
-        throw new RangeError(
-          `A snapshot of ${this.#stored.length} problems must hold ${view.length} values "${name}".`,
-        );
-      }
-    }
-    for (const [name, view] of this.#parts()) (view as Float64Array).set(arrays[name].data as Float64Array);
+    restoreState(this.#state(), arrays, `${this.#stored.length} problems`);
   }
 
-  #parts(): [string, Uint8Array | Float64Array | Int32Array][] {
-    return this.#stored.flatMap(({ state, betas, w, order }, k) => [
+  #state(): SvmState {
+    return this.#stored.flatMap(({ state, betas, w, order }, k): SvmState => [
       [`${k}.state`, this.#threads.view('u8', state, stateBytes)],
       [`${k}.betas`, this.#threads.view('f64', betas, this.#rows.count)],
       [`${k}.w`, this.#threads.view('f64', w, this.#rows.paddedColumns)],

@@ -1,5 +1,6 @@
 /** What `assembly/trees.ts` computes, in float64 and plain loops: tests hold the kernel against it. */
 import type { Random } from '../../../contracts/random.ts';
+import type { Criterion, GrowthLimits } from '../trees.ts';
 
 /** A binned feature; the last bin is that of missing values. */
 export interface Feature {
@@ -8,22 +9,10 @@ export interface Feature {
   categorical: boolean;
 }
 
-/** As `GrowthLimits` and the criterion, `classes` 0 for gradients. */
-export interface Rules {
-  criterion: 'gradient' | 'gini' | 'entropy';
+export interface Rules extends Omit<GrowthLimits, 'histogramBytes'> {
+  criterion: Criterion['criterion'];
+  /** 0 for gradients. */
   classes: number;
-  maxLeaves: number;
-  maxDepth: number;
-  minRowsToSplit: number;
-  minRows: number;
-  minWeight: number;
-  minGain: number;
-  l1: number;
-  l2: number;
-  featuresPerSplit: number;
-  categorySmoothing: number;
-  categoryL2: number;
-  maxCategories: number;
 }
 
 export interface Split {

@@ -6,7 +6,10 @@ import { glorot, zeros, type Initializer } from '../../../compute/training/initi
 import { adam, type Clipping, type Optimizer } from '../../../compute/training/optimizers.ts';
 import { trainingProgram, type TrainingProgram } from '../../../compute/training/program.ts';
 import type { Schedule } from '../../../compute/training/schedules.ts';
-import type { TrainingData } from '../../../compute/training/train.ts';
+import type { TrainingData, TrainingOptions } from '../../../compute/training/train.ts';
+
+/** One thread is enough for programs of this size. */
+export const quick = { seed: 7, threads: 1 } satisfies Partial<TrainingOptions>;
 
 export const from =
   (values: readonly number[]): Initializer =>
