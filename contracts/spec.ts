@@ -4,7 +4,8 @@ import { algorithmNames, algorithms, type AlgorithmName } from './algorithms.ts'
 import { lanes } from './artifacts.ts';
 import { cutOffPattern, isBefore, isDate } from './cut-offs.ts';
 import { modelNamePattern } from './names.ts';
-import { accepts, describeRule, type Parameter, type ParameterTable } from './parameters.ts';
+import type { Parameter, ParameterTable } from './parameters.ts';
+import { parameterValueSchema, searchSchema } from './search.ts';
 
 const cutOff = z
   .string()
@@ -83,47 +84,6 @@ const splitSchema = z
     message: 'must be after testFrom',
     params: { remedy: 'Move it to a later day, or leave it out.' },
   });
-
-function parameterValueSchema(parameter: Parameter): z.ZodType<number | string> {
-  const base =
-    parameter.kind === 'choice'
-      ? z.enum(parameter.choices as [string, ...string[]])
-      : parameter.kind === 'integer'
-        ? z.int().min(parameter.min).max(parameter.max)
-        : z.number().min(parameter.min).max(parameter.max);
-  return base.describe(`${parameter.doc} Must ${describeRule(parameter)}.`);
-}
-
-function searchSchema(parameter: Parameter) {
-  if (parameter.kind === 'choice') {
-    return z
-      .array(z.enum(parameter.choices as [string, ...string[]]))
-      .min(1)
-      .describe(parameter.doc);
-  }
-  const bound = parameter.kind === 'integer' ? z.int() : z.number();
-  return z
-    .strictObject({
-      min: bound,
-      max: bound,
-      log: z.boolean().optional().describe('Draw on a logarithmic scale.'),
-    })
-    .refine((range) => accepts(parameter, range.min) && accepts(parameter, range.max), {
-      message: `must lie within the parameter's own range: ${describeRule(parameter)}`,
-      params: { remedy: `Keep min and max within [${parameter.min}, ${parameter.max}].` },
-    })
-    .refine((range) => range.min < range.max, {
-      path: ['min'],
-      message: 'must be less than max',
-      params: { remedy: 'Swap them or widen the range; a value that stays fixed belongs under "parameters".' },
-    })
-    .refine((range) => !range.log || range.min > 0, {
-      path: ['min'],
-      message: 'must be above 0 on a logarithmic scale',
-      params: { remedy: 'Raise it, or leave "log" out.' },
-    })
-    .describe(parameter.doc);
-}
 
 function optionalShape<S extends z.ZodType>(table: ParameterTable, of: (parameter: Parameter) => S) {
   return z.strictObject(Object.fromEntries(Object.entries(table).map(([name, p]) => [name, of(p).optional()])));
