@@ -1,11 +1,11 @@
 /** Source files of any format to Parquet with settled columns and types: what every later stage reads. */
 import { rm } from 'node:fs/promises';
-import { TradewindError, type Complaint } from '../contracts/errors.ts';
-import { nearest } from '../contracts/nearest.ts';
+import { TradewindError } from '../contracts/errors.ts';
 import type { PipelineSpec } from '../contracts/spec.ts';
 import { castColumn, roleRules, type RoleKind } from './column-casts.ts';
 import { literal, withDatabase, type Database, type DataOptions } from './database.ts';
-import { firstKeys, formatOf, openFile, unreadable, type FileFormat, type OpenedFile } from './source-format.ts';
+import { count, emptySource, missingColumn, readingFailed, withNames } from './source-failures.ts';
+import { firstKeys, formatOf, inRuns, openFile, type FileFormat, type OpenedFile } from './source-format.ts';
 
 export interface IngestSource<Columns> {
   /** Local files; they are read in this order. */
@@ -103,7 +103,7 @@ async function ingest(
       }
       for (const file of opened)
         for (const role of asked) requireColumn(file, section, role, source.columns[role.name]!);
-      if (opened.length === 0) throw empty(source.files);
+      if (opened.length === 0) throw emptySource(source.files);
 
       const select = (file: OpenedFile, paths: readonly string[]) => {
         const values = roles.map((role) => {
@@ -127,7 +127,7 @@ async function ingest(
       let rows: number;
       try {
         rows = await database.writeParquet(arrange(`(${parts.join(' UNION ALL ')})`), outPath);
-        if (rows === 0) throw empty(source.files);
+        if (rows === 0) throw emptySource(source.files);
         const keyless = opened.find((file) => !file.knowsItsColumns);
         if (keyless) await requireValues(database, outPath, keyless, section, asked, source.columns);
       } catch (error) {
@@ -140,38 +140,6 @@ async function ingest(
       return { rows, emptyFiles };
     }),
   );
-}
-
-/** Says the given names in place of the paths. */
-async function withNames<T>(
-  { files, names }: { files: readonly string[]; names?: readonly string[] },
-  work: () => Promise<T>,
-): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    if (names === undefined || !(error instanceof TradewindError)) throw error;
-    const rename = (text: string) => files.reduce((so, path, index) => so.replaceAll(path, names[index] ?? path), text);
-    const { subject, rule, value, remedy } = error.complaint;
-    const complaint: Complaint = {
-      subject: rename(subject),
-      rule: rename(rule),
-      value: value && rename(value),
-      remedy,
-    };
-    throw new TradewindError(error.code, complaint, { cause: error });
-  }
-}
-
-/** Neighbouring files of one layout are read as one table: a folder of daily files is one read, not thousands. */
-function inRuns(files: readonly OpenedFile[]): OpenedFile[][] {
-  const runs: OpenedFile[][] = [];
-  for (const file of files) {
-    const last = runs.at(-1);
-    if (last && last[0].layout === file.layout) last.push(file);
-    else runs.push([file]);
-  }
-  return runs;
 }
 
 const mark = (role: Role) => `tradewind cannot read ${role.name}`;
@@ -213,24 +181,7 @@ async function requireValues(
 }
 
 function missing(path: string, section: string, role: Role, column: string, names: readonly string[]): TradewindError {
-  const shown = names.slice(0, 40).join(', ') + (names.length > 40 ? `, and ${names.length - 40} more` : '');
-  const near = nearest(column, names);
-  return new TradewindError('COLUMN_MISSING', {
-    subject: `Column "${column}", named as data.${section}.columns.${role.name},`,
-    rule: `be in ${path}`,
-    value: `the columns ${shown}`,
-    remedy: `${near === undefined ? '' : `Did you mean "${near}"? `}Correct the name in the spec, or the header of the file.`,
-  });
-}
-
-function empty(files: readonly string[]): TradewindError {
-  const several = files.length > 1 ? ` and ${files.length - 1} more` : '';
-  return new TradewindError('SOURCE_EMPTY', {
-    subject: `${files[0]}${several}`,
-    rule: 'hold at least one row',
-    value: 'no row below the column names',
-    remedy: 'Check the export that wrote it, or the path in the spec.',
-  });
+  return missingColumn(path, column, `, named as data.${section}.columns.${role.name},`, names);
 }
 
 /** Says how many values of which file cannot be read, and the first of them in alphabetical order. */
@@ -258,26 +209,4 @@ async function badValues(
     });
   }
   throw new Error(`Column "${column}" was refused while reading, but each of its values can be read.`);
-}
-
-// Not the file's fault: memory, disk, an interrupt, or SQL of ours that DuckDB rejects. These pass as they are.
-const notOfTheFile = /^(Out of Memory|Interrupt|Internal|Fatal|Parser|Binder|Catalog|Not implemented)/i;
-
-function readingFailed(error: unknown, files: readonly string[]): unknown {
-  if (!(error instanceof Error) || error instanceof TradewindError) return error;
-  const file = files.find((path) => error.message.includes(path));
-  const elsewhere = error.message.startsWith('IO Error') && file === undefined;
-  if ('code' in error || elsewhere || notOfTheFile.test(error.message)) return error;
-  // What follows is DuckDB's advice about its own settings.
-  const reason = error.message.split(/\n\s*(?:Possible|LINE \d|Try |file = )/)[0].replaceAll(/\s*\n\s*/g, '; ');
-  return unreadable(
-    file ?? files[0],
-    reason.trim(),
-    'Correct the file, or set "format" beside its "path" when the name misleads.',
-    error,
-  );
-}
-
-function count(n: number): string {
-  return n.toLocaleString('en-US');
 }

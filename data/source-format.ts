@@ -130,6 +130,17 @@ function openNdjson(path: string, wanted: readonly string[]): OpenedFile {
   };
 }
 
+/** Neighbouring files of one layout are read as one table: a folder of daily files is one read, not thousands. */
+export function inRuns(files: readonly OpenedFile[]): OpenedFile[][] {
+  const runs: OpenedFile[][] = [];
+  for (const file of files) {
+    const last = runs.at(-1);
+    if (last && last[0].layout === file.layout) last.push(file);
+    else runs.push([file]);
+  }
+  return runs;
+}
+
 /** Keys of the first lines of an NDJSON file, for messages. */
 export async function firstKeys(path: string): Promise<string[]> {
   const start = (await readStart(path)).toString('utf8');
