@@ -1,48 +1,23 @@
 /** The pipeline spec: a YAML file that people write. Its JSON Schema for editors is made by `node scripts/schema.ts`. */
 import { z } from 'zod';
-import { algorithmNames, algorithms, type AlgorithmName } from './algorithms.ts';
+import { algorithms, type AlgorithmName } from './algorithms.ts';
 import { lanes } from './artifacts.ts';
-import { cutOffPattern, isBefore, isDate } from './cut-offs.ts';
-import { modelNamePattern } from './names.ts';
-import type { Parameter, ParameterTable } from './parameters.ts';
-import { parameterValueSchema, searchSchema } from './search.ts';
-
-const cutOff = z
-  .string()
-  .regex(cutOffPattern, 'must be a date written YYYY-MM-DD, or days before the end of the data, written -31d')
-  .refine((text) => !isDate(text) || !Number.isNaN(Date.parse(`${text}T00:00:00Z`)), 'must be a date of the calendar');
-
-const location = z
-  .union([z.string().min(1), z.array(z.string().min(1)).min(1)])
-  .describe('A path (relative to the spec file), a glob, s3://bucket/key or https:// address; or a list of them.');
-
-const fileFormat = z.enum(['csv', 'parquet', 'ndjson']);
-
-const source = <C extends z.ZodRawShape>(columns: C) =>
-  z.strictObject({
-    path: location,
-    format: fileFormat.optional().describe('Found from the file name when left out.'),
-    columns: z.strictObject(columns).describe('Which column of the source plays which role.'),
-  });
-
-const column = z.string().min(1);
+import { isBefore } from './cut-offs.ts';
+import {
+  candidateSchemaOf,
+  computeShape,
+  cutOff,
+  datasetName,
+  headShape,
+  interactionsSource,
+  itemsSource,
+  seedSchema,
+} from './spec-sections.ts';
 
 const dataSchema = z.strictObject({
-  name: z.string().regex(modelNamePattern).describe('What to call the data set in the Web UI.'),
-  interactions: source({
-    user: column.describe('Who.'),
-    item: column.describe('Bought, viewed or rated what.'),
-    time: column.describe('When: a timestamp or a date.'),
-    quantity: column.optional().describe('How many; rows with a quantity of 0 or less are returns.'),
-    value: column.optional().describe('Money spent.'),
-    basket: column.optional().describe('Order or session; repeated rows within one are one event.'),
-  }),
-  items: source({
-    item: column,
-    title: column.optional(),
-    category: column.optional(),
-    department: column.optional(),
-  }).optional(),
+  name: datasetName,
+  interactions: interactionsSource,
+  items: itemsSource.optional(),
 });
 
 const validationSchema = z
@@ -85,48 +60,14 @@ const splitSchema = z
     params: { remedy: 'Move it to a later day, or leave it out.' },
   });
 
-function optionalShape<S extends z.ZodType>(table: ParameterTable, of: (parameter: Parameter) => S) {
-  return z.strictObject(Object.fromEntries(Object.entries(table).map(([name, p]) => [name, of(p).optional()])));
-}
-
-const candidateSchemas = algorithmNames.map((name) =>
-  z
-    .strictObject({
-      algorithm: z.literal(name),
-      parameters: optionalShape(algorithms[name].parameters, parameterValueSchema)
-        .optional()
-        .describe('Fixed parameters; the rest takes its default or is searched.'),
-      search: optionalShape(algorithms[name].parameters, searchSchema)
-        .optional()
-        .describe('Ranges that tuning searches.'),
-    })
-    .refine((c) => !Object.keys(c.search ?? {}).some((key) => key in (c.parameters ?? {})), {
-      path: ['search'],
-      message: 'must not name a parameter that "parameters" fixes',
-      params: { remedy: 'Take it out of one of the two.' },
-    })
-    .describe(algorithms[name].title),
-);
-
-const candidateSchema = z.discriminatedUnion(
-  'algorithm',
-  candidateSchemas as unknown as [(typeof candidateSchemas)[0], ...typeof candidateSchemas],
-);
+const candidateSchema = candidateSchemaOf(algorithms);
 
 /** A rule across keys says its remedy itself, as `params.remedy` of its refinement. */
 export const pipelineSpecSchema = z
   .strictObject({
-    model: z
-      .string()
-      .regex(modelNamePattern, 'must be 1 to 63 lower-case letters, digits or hyphens')
-      .describe('Name of the model in the registry and in URLs.'),
-    description: z.string().optional(),
+    ...headShape,
     task: z.literal('recommend').describe('What kind of model.'),
-    seed: z
-      .int()
-      .min(0)
-      .max(2 ** 31 - 1)
-      .describe('Everything random derives from it.'),
+    seed: seedSchema,
     data: dataSchema,
     validation: validationSchema,
     preparation: preparationSchema,
@@ -157,24 +98,7 @@ export const pipelineSpecSchema = z
         minimumGain: z.number().min(0).default(0).describe('Gain over the champion that a deployment needs, absolute.'),
       })
       .prefault({}),
-    compute: z
-      .strictObject({
-        device: z.enum(['cpu', 'gpu']).default('cpu'),
-        gpuWaitSeconds: z
-          .number()
-          .min(1)
-          .default(10)
-          .describe('How long work waits for a GPU worker before a CPU takes it.'),
-      })
-      .prefault({}),
-    release: z
-      .strictObject({
-        approval: z
-          .enum(['automatic', 'manual'])
-          .default('automatic')
-          .describe('manual: waits for `tradewind approve`.'),
-      })
-      .prefault({}),
+    ...computeShape,
     deployment: z
       .strictObject({
         target: z.enum(['local', 'none']).default('local'),
