@@ -1,0 +1,115 @@
+/** How a recommender does for new and for old users, and for popular and for rare items. */
+import type { Histories } from '../models/estimator.ts';
+
+/** Users by the number of distinct items in their training history: from these on a new band begins. */
+export const historyEdges = [5, 20, 100] as const;
+export const historyLabels = ['1-4 items', '5-19 items', '20-99 items', '100 items or more'] as const;
+
+/** @returns the place in `historyLabels`. */
+export function historyBand(items: number): number {
+  return historyEdges.filter((edge) => items >= edge).length;
+}
+
+/**
+ * Thirds of all ownership: the head is the fewest items that a third of it falls on, the tail those of the last third.
+ * Each band so is as much of what users have, while the tail has many more items.
+ */
+export const popularityLabels = ['head', 'middle', 'tail'] as const;
+
+/**
+ * @param owners - `[items]`: users who have the item.
+ * @returns `[items]`: places in `popularityLabels`; equally popular items by number. Without any owners all is head.
+ */
+export function popularityBands(owners: Int32Array): Uint8Array {
+  const order = Uint32Array.from(owners, (_, item) => item).sort((a, b) => owners[b] - owners[a] || a - b);
+  const total = owners.reduce((sum, count) => sum + count, 0);
+  const bands = new Uint8Array(owners.length);
+  let before = 0;
+  for (const item of order) {
+    // The band that the item's share begins in.
+    bands[item] = total === 0 ? 0 : Math.min(2, Math.floor((3 * before) / total));
+    before += owners[item];
+  }
+  return bands;
+}
+
+/** Users who have each item of the catalogue, `[items]`. */
+export function ownersOf({ indices }: Pick<Histories, 'indices'>, items: number): Int32Array {
+  const owners = new Int32Array(items);
+  for (let i = 0; i < indices.length; i++) owners[indices[i]]++;
+  return owners;
+}
+
+export interface UserSlice {
+  label: string;
+  users: number;
+  /** Mean of the optimised metric; null without users, or with fewer than asked for. */
+  value: number | null;
+}
+export interface ItemSlice {
+  label: string;
+  /** Of the catalogue. */
+  items: number;
+  /** Items to find, over all users. */
+  relevant: number;
+  /** Share of them that is in the lists, ties against the model; null without any. */
+  recall: number | null;
+  /** Share of all places in the lists that these items take; null without lists. */
+  shown: number | null;
+}
+export interface LaneSlices {
+  /** By length of history. */
+  users: UserSlice[];
+  /** By popularity. */
+  items: ItemSlice[];
+}
+
+/** Sums up one lane by band. */
+export class LaneSlicing {
+  readonly #bands: Uint8Array;
+  readonly #userSums = new Float64Array(historyLabels.length);
+  readonly #userCounts = new Float64Array(historyLabels.length);
+  readonly #relevant = new Float64Array(popularityLabels.length);
+  readonly #found = new Float64Array(popularityLabels.length);
+  readonly #shown = new Float64Array(popularityLabels.length);
+
+  /** @param bands - `[items]` of `popularityBands`. */
+  constructor(bands: Uint8Array) {
+    this.#bands = bands;
+  }
+
+  /** @param value - the optimised metric of the user. */
+  addUser(historyItems: number, value: number): void {
+    const band = historyBand(historyItems);
+    this.#userSums[band] += value;
+    this.#userCounts[band]++;
+  }
+
+  /** @param found - 1: in the list; 0: not; between them where items of equal score share the last places. */
+  addRelevant(item: number, found: number): void {
+    this.#relevant[this.#bands[item]]++;
+    this.#found[this.#bands[item]] += found;
+  }
+
+  addShown(item: number): void {
+    this.#shown[this.#bands[item]]++;
+  }
+
+  /** @param smallest - bands of fewer users have no value: it would say little, and much about single ones. */
+  finish(smallest: number): LaneSlices {
+    const places = this.#shown.reduce((sum, count) => sum + count, 0);
+    return {
+      users: historyLabels.map((label, band) => {
+        const users = this.#userCounts[band];
+        return { label, users, value: users === 0 || users < smallest ? null : this.#userSums[band] / users };
+      }),
+      items: popularityLabels.map((label, band) => ({
+        label,
+        items: this.#bands.reduce((sum, of) => (of === band ? sum + 1 : sum), 0),
+        relevant: this.#relevant[band],
+        recall: this.#relevant[band] === 0 ? null : this.#found[band] / this.#relevant[band],
+        shown: places === 0 ? null : this.#shown[band] / places,
+      })),
+    };
+  }
+}
