@@ -3,9 +3,9 @@ import type { ParameterTable, ValuesOf } from './parameters.ts';
 import type { TableTask } from './tables.ts';
 
 const training = {
-  learningRate: { kind: 'number', min: 1e-6, max: 10, default: 0.01, log: true, doc: 'Of Adam, decaying by a cosine.' },
-  epochs: { kind: 'integer', min: 1, max: 10_000, default: 30, log: true, doc: 'Passes over the training rows.' },
-  batchSize: { kind: 'integer', min: 1, max: 65_536, default: 256, log: true, doc: 'Rows of a gradient step.' },
+  learningRate: { kind: 'number', min: 1e-6, max: 10, default: 0.1, log: true, doc: 'Of Adam, decaying by a cosine.' },
+  epochs: { kind: 'integer', min: 1, max: 10_000, default: 100, log: true, doc: 'Passes over the training rows.' },
+  batchSize: { kind: 'integer', min: 1, max: 65_536, default: 64, log: true, doc: 'Rows of a gradient step.' },
 } as const satisfies ParameterTable;
 
 const l2 = {
@@ -37,7 +37,8 @@ export const tableAlgorithms = {
       dropout: { kind: 'number', min: 0, max: 0.9, default: 0, doc: 'Share of units left out in a training step.' },
       l2,
       ...training,
-      learningRate: { ...training.learningRate, default: 0.001 },
+      learningRate: { ...training.learningRate, default: 0.005 },
+      epochs: { ...training.epochs, default: 50 },
     },
   },
 } as const satisfies Record<string, { title: string; tasks: readonly TableTask[]; parameters: ParameterTable }>;

@@ -1,0 +1,34 @@
+/** Every classifier and regressor by its name. */
+import type { ArrayFile } from '../compute/arrays/safetensors.ts';
+import type { ParameterValues } from '../contracts/parameters.ts';
+import type { TableAlgorithmName } from '../contracts/table-algorithms.ts';
+import type { Features } from '../data/features.ts';
+import type { Target } from '../data/table.ts';
+import type { FittedTableModel, TableFitContext } from './table-estimator.ts';
+import { linearRegression } from './table/linear-regression.ts';
+import { logisticRegression } from './table/logistic-regression.ts';
+import { mlp } from './table/mlp.ts';
+
+/** A `TableEstimator` whose name is known at run time only: it fills in defaults and checks every value itself. */
+export interface AnyTableEstimator {
+  readonly algorithm: TableAlgorithmName;
+  /** @throws TradewindError `PARAMETER_INVALID`, `TRAINING_DIVERGED`. */
+  fit(
+    x: Features,
+    y: Target,
+    parameters: Readonly<ParameterValues>,
+    context: TableFitContext,
+  ): Promise<FittedTableModel>;
+  /** @throws TradewindError `ARTIFACT_CORRUPT`. */
+  load(state: ArrayFile, context: { threads: number }): Promise<FittedTableModel>;
+}
+
+const estimators: { [A in TableAlgorithmName]: AnyTableEstimator } = {
+  'logistic-regression': logisticRegression,
+  'linear-regression': linearRegression,
+  mlp,
+};
+
+export function tableEstimatorOf(name: TableAlgorithmName): AnyTableEstimator {
+  return estimators[name];
+}
