@@ -16,6 +16,7 @@ export const errorCodes = {
   VALIDATION_FAILED: { retryable: false, meaning: 'The data breaks a validation rule of the spec.' },
   SPLIT_EMPTY: { retryable: false, meaning: 'A part of the split holds no usable rows.' },
   PARAMETER_INVALID: { retryable: false, meaning: 'An algorithm parameter is outside its table.' },
+  PREPARATION_FAILED: { retryable: false, meaning: 'A preparation cannot be fitted on the training rows.' },
   TRAINING_DIVERGED: { retryable: false, meaning: 'Training produced a value that is not finite.' },
   EXPORT_MISMATCH: { retryable: false, meaning: 'The exported graph disagrees with the trained model.' },
   STUDY_FAILED: { retryable: false, meaning: 'No trial of a study ended with a value.' },

@@ -1,0 +1,22 @@
+/** Every step on columns, by its name. A new one is a row here, one in `contracts/preparation.ts` and a file. */
+import type { ColumnStepName } from '../../contracts/preparation.ts';
+import { impute } from './impute.ts';
+import { oneHot } from './one-hot.ts';
+import { scale } from './scale.ts';
+import type { ColumnStep, NumberStep, StepState } from './transformer.ts';
+
+export type Parameters = Readonly<Record<string, number | string>>;
+export type AnyStep =
+  | ColumnStep<Parameters, StepState, 'strings'>
+  | ColumnStep<Parameters, StepState, 'times'>
+  | NumberStep<Parameters, StepState>;
+
+const steps: { readonly [N in ColumnStepName]?: AnyStep } = {
+  impute,
+  scale,
+  oneHot,
+};
+
+export function stepOf(name: ColumnStepName): AnyStep {
+  return steps[name]!;
+}
