@@ -4,6 +4,9 @@ import type { BlobRef, Evaluation, Lane } from './artifacts.ts';
 import type { Stage } from './names.ts';
 import type { ParameterValues } from './parameters.ts';
 import type { PipelineSpec } from './spec.ts';
+import type { RungValues, TrialPruning, TrialReport } from './study.ts';
+
+export type { StudyResult, TrialReport } from './study.ts';
 
 export interface LifecycleInput {
   spec: PipelineSpec;
@@ -35,18 +38,6 @@ export interface StageReport {
   cached?: boolean;
   /** One line for people, e.g. `1,469,307 rows of 2,469 users`. */
   note?: string;
-}
-
-export interface TrialReport {
-  index: number;
-  algorithm: AlgorithmName;
-  parameters: ParameterValues;
-  state: 'running' | 'done' | 'failed';
-  /** The objective on the validation period. */
-  value?: number;
-  milliseconds?: number;
-  cached?: boolean;
-  error?: string;
 }
 
 export interface LifecycleProgress {
@@ -142,20 +133,6 @@ export interface Objective {
   k: number;
 }
 
-export interface SuggestRequest {
-  candidate: PipelineSpec['candidates'][number];
-  sampler: PipelineSpec['tuning']['sampler'];
-  seed: number;
-  /** Which candidate of the study: each draws from a seed of its own. */
-  number: number;
-  /** Index of the trial within its candidate. */
-  index: number;
-}
-export interface SuggestResult {
-  /** Complete, fixed ones and defaults included; `null` when the sampler has run out of points (grid). */
-  parameters: ParameterValues | null;
-}
-
 export interface TrialRequest {
   algorithm: AlgorithmName;
   parameters: ParameterValues;
@@ -163,9 +140,15 @@ export interface TrialRequest {
   part: SplitPart;
   objective: Objective;
   threads: number;
+  /** Of algorithms that are pruned; those that learn in one piece leave it aside. */
+  pruning?: TrialPruning;
 }
 export interface TrialResult extends StageTiming {
+  /** Of a pruned trial, at its last rung. */
   value: number;
+  /** `done` when left out. */
+  state?: 'done' | 'pruned';
+  rungs?: RungValues;
   evaluation: Evaluation;
 }
 
@@ -391,35 +374,4 @@ export interface WriteReportRequest {
   workflowId: string;
   report: unknown;
   markdown: string;
-}
-
-// ---- study -------------------------------------------------------------------------------------------------------
-
-export interface StudyInput {
-  model: string;
-  dataset: string;
-  seed: number;
-  part: SplitPart;
-  objective: Objective;
-  candidates: PipelineSpec['candidates'];
-  tuning: PipelineSpec['tuning'];
-  compute: PipelineSpec['compute'];
-}
-export interface StudyPlanRequest {
-  candidates: PipelineSpec['candidates'];
-  trials: number;
-}
-export interface StudyPlan {
-  /** Trials of each candidate. */
-  shares: number[];
-}
-export interface StudyResult {
-  /** The best trial of each candidate, in the spec's order. */
-  best: TrialReport[];
-  trials: number;
-  failed: number;
-  /** NDJSON of all trials, in pieces. */
-  tables: BlobRef[];
-  /** No GPU worker took a trial in time: the study went on on CPUs. */
-  fellBack: boolean;
 }

@@ -11,7 +11,8 @@ const buildDir = join(root, 'build');
 async function bundleInputs(): Promise<string> {
   const hash = createHash('sha256');
   for (const folder of ['workflows', 'contracts']) {
-    for (const name of (await readdir(join(root, folder))).filter((n) => n.endsWith('.ts')).sort()) {
+    const names = await readdir(join(root, folder), { recursive: true });
+    for (const name of names.filter((n) => n.endsWith('.ts')).sort()) {
       hash.update(`${folder}/${name}\0`);
       hash.update(await readFile(join(root, folder, name)));
     }

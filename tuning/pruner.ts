@@ -13,3 +13,26 @@ export interface PruneRequest {
  * @returns for each rung the least value, higher being better, with which the trial goes on; null: it goes on with any.
  */
 export type Pruner = (request: PruneRequest) => (number | null)[];
+
+export interface RungRule {
+  /** Of the first rung; at least 1. */
+  readonly minResource: number;
+  /** At least 2. */
+  readonly reductionFactor: number;
+  /** No rung is above it. */
+  readonly maxResource: number;
+}
+
+/** `minResource · reductionFactor^k` up to `maxResource`, ascending. */
+export function rungsOf({ minResource, reductionFactor, maxResource }: RungRule): number[] {
+  const rungs: number[] = [];
+  for (let rung = minResource; rung <= maxResource; rung *= reductionFactor) rungs.push(rung);
+  return rungs;
+}
+
+/** What the trials of a history had at a rung; those that did not come so far are left out. */
+export function valuesAt(history: readonly FinishedTrial[], rung: number): number[] {
+  return history.flatMap(({ rungs = [] }) =>
+    rungs.filter((reached) => reached.rung === rung).map(({ value }) => value),
+  );
+}

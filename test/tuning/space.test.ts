@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import { allocateTrials } from '../../tuning/allocation.ts';
 import { spaceOf } from '../../tuning/space.ts';
 
 describe('spaceOf', () => {
@@ -42,23 +41,5 @@ describe('spaceOf', () => {
   it('is empty for a candidate that searches nothing', () => {
     expect(spaceOf({ algorithm: 'popularity' })).toEqual({});
     expect(spaceOf({ algorithm: 'als', parameters: { factors: 32 }, search: {} })).toEqual({});
-  });
-});
-
-describe('allocateTrials', () => {
-  const fixed = { algorithm: 'popularity' } as const;
-  const searching = { algorithm: 'als', search: { factors: { min: 16, max: 128 } } } as const;
-
-  it('tries once what searches nothing and shares the budget among the rest, the first ones getting the remainder', () => {
-    expect(allocateTrials([searching, fixed, searching, searching], 11)).toEqual([4, 1, 4, 3]);
-    expect(allocateTrials([fixed, searching], 20)).toEqual([1, 20]);
-  });
-
-  it('gives each candidate at least one trial', () => {
-    expect(allocateTrials([searching, searching, fixed, searching], 2)).toEqual([1, 1, 1, 1]);
-  });
-
-  it('needs no candidate that searches', () => {
-    expect(allocateTrials([fixed, { algorithm: 'als', search: {} }], 20)).toEqual([1, 1]);
   });
 });
