@@ -1,7 +1,12 @@
 /** Every step on columns, by its name. A new one is a row here, one in `contracts/preparation.ts` and a file. */
 import type { ColumnStepName } from '../../contracts/preparation.ts';
+import { bins } from './bins.ts';
+import { clip } from './clip.ts';
+import { dateParts } from './date-parts.ts';
 import { impute } from './impute.ts';
+import { log } from './log.ts';
 import { oneHot } from './one-hot.ts';
+import { ordinal } from './ordinal.ts';
 import { scale } from './scale.ts';
 import type { ColumnStep, NumberStep, StepState } from './transformer.ts';
 
@@ -13,8 +18,13 @@ export type AnyStep =
 
 const steps: { readonly [N in ColumnStepName]?: AnyStep } = {
   impute,
+  clip,
   scale,
+  log,
+  bins,
   oneHot,
+  ordinal,
+  dateParts,
 };
 
 export function stepOf(name: ColumnStepName): AnyStep {

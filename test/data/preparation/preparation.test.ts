@@ -1,4 +1,4 @@
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { expect, it } from 'vitest';
 import type { Preparation } from '../../../contracts/preparation.ts';
 import { fitPreparation } from '../../../data/preparation/fit.ts';
 import { loadPreparation } from '../../../data/preparation/fitted.ts';
@@ -14,7 +14,13 @@ const table: Table = {
 };
 const preparation: Preparation = {
   columns: [
-    { columns: ['age'], steps: [{ step: 'impute', parameters: {} }, { step: 'scale', parameters: {} }] },
+    {
+      columns: ['age'],
+      steps: [
+        { step: 'impute', parameters: {} },
+        { step: 'scale', parameters: {} },
+      ],
+    },
     { columns: ['member'], steps: [{ step: 'impute', parameters: { strategy: 'mostFrequent' } }] },
     { columns: ['city'], steps: [{ step: 'oneHot', parameters: {} }] },
   ],
