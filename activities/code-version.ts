@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-export type Room = 'compute' | 'data' | 'models' | 'evaluation' | 'explanation';
+export type Room = 'compute' | 'data' | 'models' | 'evaluation' | 'explanation' | 'tuning';
 
 const root = fileURLToPath(new URL('../', import.meta.url));
 const digests = new Map<string, string>();

@@ -168,11 +168,11 @@ export function dataActivities(deps: Dependencies) {
 }
 
 /** What was fetched lies in a folder of the moment; messages call it by the name that the spec gave. */
-function filesOf(files: readonly SourceFile[]): { files: string[]; names: string[] } {
+export function filesOf(files: readonly SourceFile[]): { files: string[]; names: string[] } {
   return { files: files.map((f) => f.path), names: files.map((f) => f.location) };
 }
 
 /** Names and places of files do not belong in a key; their bytes and, for the format, their endings do. */
-function contentsOf(files: readonly SourceFile[]): { digest: string; ending: string }[] {
+export function contentsOf(files: readonly SourceFile[]): { digest: string; ending: string }[] {
   return files.map(({ digest, location }) => ({ digest, ending: /\.[^/]*$/.exec(location)?.[0] ?? '' }));
 }

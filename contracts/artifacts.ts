@@ -1,6 +1,9 @@
 /** References that pass through Temporal in place of data, and the manifests that the bucket holds. */
 import { z } from 'zod';
 import { algorithmNames } from './algorithms.ts';
+import { tableAlgorithmNames } from './table-algorithms.ts';
+import { tableEvaluationSummarySchema } from './table-evaluation.ts';
+import { columnKinds, tableTasks } from './tables.ts';
 
 export const digestPattern = /^[0-9a-f]{64}$/;
 
@@ -14,7 +17,7 @@ export const blobRefSchema = z.strictObject({
 });
 export type BlobRef = z.infer<typeof blobRefSchema>;
 
-/** Metrics of one lane, e.g. `{ "ndcg@10": 0.049, "recall@10": 0.03 }`; each in [0, 1]. */
+/** Metrics of one lane, e.g. `{ "ndcg@10": 0.049, "recall@10": 0.03 }`; each in [0, 1], but `novelty` in bits. */
 export const laneMetricsSchema = z.strictObject({
   metrics: z.record(z.string(), z.number()),
   /** 95 % bootstrap interval over users of the optimised metric. */
@@ -45,19 +48,16 @@ export type Evaluation = z.infer<typeof evaluationSchema>;
 
 /** A file of a packaged model. */
 export const artifactFileSchema = blobRefSchema.extend({
-  role: z.enum(['graph', 'catalogue', 'histories', 'state']),
+  role: z.enum(['graph', 'catalogue', 'histories', 'state', 'preparation', 'profile']),
 });
 
-/**
- * The artifact: what a version consists of. Its digest, the SHA-256 of its canonical JSON, is the version's identity;
- * it holds no time and no run id, so that the same spec, data and code give the same digest.
- */
-export const artifactSchema = z.strictObject({
+const parameterValues = z.record(z.string(), z.union([z.number(), z.string()]));
+const artifactHead = {
   format: z.literal('tradewind-artifact/1'),
   model: z.string(),
-  task: z.literal('recommend'),
-  algorithm: z.enum(algorithmNames as [string, ...string[]]),
-  parameters: z.record(z.string(), z.union([z.number(), z.string()])),
+};
+const artifactBody = {
+  parameters: parameterValues,
   seed: z.int(),
   files: z.array(artifactFileSchema),
   signature: z.strictObject({
@@ -65,18 +65,52 @@ export const artifactSchema = z.strictObject({
     inputs: z.array(z.strictObject({ name: z.string(), datatype: z.string(), shape: z.array(z.int()) })),
     outputs: z.array(z.strictObject({ name: z.string(), datatype: z.string(), shape: z.array(z.int()) })),
   }),
-  catalogue: z.strictObject({ items: z.int(), users: z.int() }),
   lineage: z.strictObject({
     specDigest: z.string().regex(digestPattern),
     codeVersion: z.string().regex(digestPattern),
     dataDigest: z.string().regex(digestPattern),
-    /** `YYYY-MM-DD`, exclusive: it has learned from nothing on or after this day. */
+    /** `YYYY-MM-DD`, exclusive: it has learned from nothing on or after this day. Empty where rows have no time. */
     trainedUntil: z.string(),
     /** Execution provider and instruction set that trained it, e.g. `cpu/x64/wasm-relaxed-fma`. */
     computedOn: z.string(),
     runtime: z.record(z.string(), z.string()),
   }),
+};
+
+export const recommenderArtifactSchema = z.strictObject({
+  ...artifactHead,
+  task: z.literal('recommend'),
+  algorithm: z.enum(algorithmNames as [string, ...string[]]),
+  ...artifactBody,
+  catalogue: z.strictObject({ items: z.int(), users: z.int() }),
 });
+
+const fittedSteps = z.array(z.strictObject({ step: z.string(), parameters: parameterValues }));
+
+export const tableArtifactSchema = z.strictObject({
+  ...artifactHead,
+  task: z.enum(tableTasks),
+  algorithm: z.enum(tableAlgorithmNames as [string, ...string[]]),
+  ...artifactBody,
+  target: z.string(),
+  /** In the order of the graph's probabilities; none of a regressor. */
+  classes: z.array(z.string()),
+  /** Columns that the graph takes. */
+  columns: z.array(z.strictObject({ name: z.string(), kind: z.enum(columnKinds) })),
+  /** Features that these steps make of them. */
+  features: z.int(),
+  preparation: z.strictObject({
+    columns: z.array(z.strictObject({ columns: z.array(z.string()), steps: fittedSteps })),
+    select: fittedSteps,
+  }),
+});
+export type TableArtifact = z.infer<typeof tableArtifactSchema>;
+
+/**
+ * The artifact: what a version consists of. Its digest, the SHA-256 of its canonical JSON, is the version's identity;
+ * it holds no time and no run id, so that the same spec, data and code give the same digest.
+ */
+export const artifactSchema = z.discriminatedUnion('task', [recommenderArtifactSchema, tableArtifactSchema]);
 export type Artifact = z.infer<typeof artifactSchema>;
 
 /** `models/<name>/versions/<number>.json`: immutable. */
@@ -85,9 +119,9 @@ export const versionManifestSchema = z.strictObject({
   version: z.int().min(1),
   artifactDigest: z.string().regex(digestPattern),
   artifact: artifactSchema,
-  evaluation: evaluationSchema,
-  /** `metric@k` that the spec optimises, and its lane. */
-  objective: z.strictObject({ lane: z.enum(lanes), metric: z.string() }),
+  evaluation: z.union([evaluationSchema, tableEvaluationSummarySchema]),
+  /** What the spec optimises: of a recommender `metric@k` and its lane. */
+  objective: z.strictObject({ lane: z.enum(lanes).optional(), metric: z.string() }),
   /** Champion at the time, if any: the version that this one was compared with. */
   parent: z.int().nullable(),
   createdAt: z.string(),

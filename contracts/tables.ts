@@ -20,3 +20,13 @@ export interface ColumnDefinition {
 
 export const tableTasks = ['classify', 'regress'] as const;
 export type TableTask = (typeof tableTasks)[number];
+
+/** Names of a table model's outputs. They never change. Its inputs are named like the columns. */
+export const tableTensors = {
+  /** `string [batch]`: the most likely class; of equally likely ones the first. */
+  label: 'label',
+  /** `float32 [batch, classes]`, each row summing to 1; classes ascending by UTF-16 code units. */
+  probabilities: 'probabilities',
+  /** `float32 [batch]`: of a regressor. */
+  prediction: 'prediction',
+} as const;

@@ -19,7 +19,7 @@ import { taskFiles } from '../task-files.ts';
 /** DuckDB spills to disk above its limit, long before the task's process would be ended for its memory. */
 const memoryLimitOf = ({ memoryBytes }: TaskContext) => `${Math.min(1024, Math.floor(memoryBytes / 2 / 2 ** 20))}MiB`;
 
-const optionsOf = (context: TaskContext) => ({
+export const optionsOf = (context: TaskContext) => ({
   threads: context.threads,
   memoryLimit: memoryLimitOf(context),
   temporaryFolder: context.workDir,

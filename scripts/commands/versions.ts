@@ -1,7 +1,8 @@
 /** `tradewind versions <model>`: what is registered, and which of it serves. */
 import type { Command } from 'commander';
 import { addExamples } from '../help.ts';
-import { algorithms, type AlgorithmName } from '../../contracts/algorithms.ts';
+import { titleOf } from '../../contracts/algorithm-titles.ts';
+import type { VersionManifest } from '../../contracts/artifacts.ts';
 import { TradewindError } from '../../contracts/errors.ts';
 import { ArtifactStore } from '../../store/artifact-store.ts';
 import { ModelRegistry } from '../../store/registry.ts';
@@ -91,8 +92,8 @@ async function listVersions(registry: ModelRegistry, place: string, model: strin
       all.map((v) => [
         v.version === serving ? style.green('★') : '',
         `v${v.version}`,
-        algorithms[v.artifact.algorithm as AlgorithmName].title,
-        v.evaluation[v.objective.lane].metrics[v.objective.metric]?.toFixed(4) ?? '–',
+        titleOf(v.artifact.algorithm),
+        objectiveOf(v)?.toFixed(4) ?? '–',
         String(v.artifact.seed),
         v.createdAt.slice(0, 16).replace('T', ' '),
         v.artifactDigest.slice(0, 10),
@@ -103,4 +104,10 @@ async function listVersions(registry: ModelRegistry, place: string, model: strin
     console.log(
       `★ champion since ${champion.record.changedAt.slice(0, 16).replace('T', ' ')}: ${champion.record.reason}`,
     );
+}
+
+/** What the spec optimised, on rows that the version had not learned from. */
+function objectiveOf({ evaluation, objective }: VersionManifest): number | undefined {
+  if ('task' in evaluation) return evaluation.objective.value ?? undefined;
+  return evaluation[objective.lane ?? 'discovery'].metrics[objective.metric];
 }

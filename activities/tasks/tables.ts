@@ -1,0 +1,70 @@
+/** Data stages of tables in a compute process: DuckDB is native code, and a file that kills it must not kill the worker. */
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { TaskContext } from '../../compute/pool/task.ts';
+import type { ColumnDefinition, TableTask } from '../../contracts/tables.ts';
+import type { TableSpec } from '../../contracts/table-spec.ts';
+import { behaviourTable, type BehaviourTable } from '../../data/behaviour.ts';
+import { cleanTable, type TableCleaningReport } from '../../data/clean-table.ts';
+import { ingestTable, type TableIngest, type TableSource } from '../../data/ingest-table.ts';
+import { planSplit, type SplitContext } from '../../data/table-split.ts';
+import type { SplitSummary } from '../../data/split-summary.ts';
+import { taskFiles } from '../task-files.ts';
+import { optionsOf } from './data.ts';
+
+export interface IngestTableInput {
+  source: TableSource;
+  columns?: ColumnDefinition[];
+  target: string;
+  reading: NonNullable<TableSpec['data']['table']>['reading'];
+}
+
+/** Leaves the table, and the lines that could not be read where there are some. */
+export async function ingest(input: IngestTableInput, context: TaskContext): Promise<TableIngest> {
+  const { source, columns, target, reading } = input;
+  return ingestTable(source, columns, join(context.workDir, taskFiles.table), {
+    ...optionsOf(context),
+    target,
+    reading,
+    quarantinePath: join(context.workDir, taskFiles.unreadable),
+  });
+}
+
+export interface BehaviourInput {
+  interactions: string;
+  items?: string;
+  behaviour: NonNullable<TableSpec['data']['behaviour']>;
+}
+
+export async function behaviour(input: BehaviourInput, context: TaskContext): Promise<BehaviourTable> {
+  const out = join(context.workDir, taskFiles.table);
+  return behaviourTable(input.interactions, input.items, input.behaviour, out, optionsOf(context));
+}
+
+export interface CleanTableInput {
+  table: string;
+  target: string;
+  task: TableTask;
+  cleaning: TableSpec['cleaning'];
+  features?: string[];
+}
+
+export async function clean(input: CleanTableInput, context: TaskContext): Promise<TableCleaningReport> {
+  const { table, cleaning, ...about } = input;
+  const droppedPath = join(context.workDir, taskFiles.dropped);
+  const out = join(context.workDir, taskFiles.table);
+  return cleanTable(table, cleaning, { ...about, droppedPath }, out, optionsOf(context));
+}
+
+export interface SplitTableInput {
+  table: string;
+  split: TableSpec['split'];
+  about: SplitContext;
+}
+
+export async function split(input: SplitTableInput, context: TaskContext): Promise<SplitSummary> {
+  const out = join(context.workDir, taskFiles.split);
+  const summary = await planSplit(input.table, input.split, input.about, out, optionsOf(context));
+  await writeFile(join(context.workDir, taskFiles.splitSummary), `${JSON.stringify(summary)}\n`);
+  return summary;
+}
