@@ -51,6 +51,42 @@ export function valueAt(dimension: SearchDimension, place: number): ParameterVal
   return clamp(dimension, Math.round(between(min - 0.5, max + 0.5, log, place)));
 }
 
+/**
+ * Where a value lies on its dimension: what `valueAt` turns into it again, but for rounding.
+ * @returns in [0, 1]; of a value outside of the dimension, the nearer end; NaN of one that a choice does not have.
+ */
+export function placeOf(dimension: SearchDimension, value: ParameterValue): number {
+  if (dimension.kind === 'choice') {
+    const at = dimension.choices.indexOf(value);
+    return at < 0 ? Number.NaN : (at + 0.5) / dimension.choices.length;
+  }
+  const half = dimension.kind === 'integer' ? 0.5 : 0;
+  return placeBetween(dimension.min - half, dimension.max + half, dimension.log, Number(value));
+}
+
+/** The room of an integer on its dimension: all places that `valueAt` turns into it, as `[from, to]` within [0, 1]. */
+export function roomOf({ min, max, log }: Range, value: number): [number, number] {
+  const at = (x: number) => placeBetween(min - 0.5, max + 0.5, log, x);
+  return [at(value - 0.5), at(value + 0.5)];
+}
+
+/** Whether a dimension is searched beside these values of those before it. */
+export function isSearched({ when }: SearchDimension, before: Readonly<ParameterValues>): boolean {
+  return when === undefined || (Object.hasOwn(before, when.dimension) && when.in.includes(before[when.dimension]));
+}
+
+/** The values of a trial, one dimension after another; those whose condition does not hold are left out. */
+export function assemble(
+  space: SearchSpace,
+  choose: (name: string, dimension: SearchDimension) => ParameterValue,
+): ParameterValues {
+  const values: ParameterValues = {};
+  for (const [name, dimension] of Object.entries(space)) {
+    if (isSearched(dimension, values)) values[name] = choose(name, dimension);
+  }
+  return values;
+}
+
 /** `points` values from end to end of a dimension, evenly spaced on its scale; fewer where it has not so many. */
 export function evenly(dimension: SearchDimension, points: number): ParameterValue[] {
   if (dimension.kind === 'choice') return [...dimension.choices];
@@ -60,10 +96,16 @@ export function evenly(dimension: SearchDimension, points: number): ParameterVal
   return [...new Set(values)];
 }
 
-type Range = Exclude<SearchDimension, { kind: 'choice' }>;
+export type Range = Exclude<SearchDimension, { kind: 'choice' }>;
 
 function between(min: number, max: number, log: boolean, place: number): number {
   return log ? Math.exp(Math.log(min) + place * (Math.log(max) - Math.log(min))) : min + place * (max - min);
+}
+
+function placeBetween(min: number, max: number, log: boolean, value: number): number {
+  if (!(value > min)) return 0;
+  if (!(value < max)) return 1;
+  return log ? Math.log(value / min) / Math.log(max / min) : (value - min) / (max - min);
 }
 
 /** Rounding may lead past an end that has more digits. */

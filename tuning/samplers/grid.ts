@@ -1,7 +1,7 @@
 /** Grid search: a fixed number of values a dimension, every combination once. */
 import { Random } from '../../contracts/random.ts';
-import type { ParameterValue } from '../../contracts/parameters.ts';
 import { evenly, type Sampler } from '../sampler.ts';
+import { axisOf, Combinations } from './combinations.ts';
 
 /** Values of an integer or a number; a choice has all of its own. */
 export const pointsPerDimension = 5;
@@ -11,18 +11,11 @@ export const pointsPerDimension = 5;
  * than combinations sees all corners of the grid and not the first one alone.
  */
 export const grid: Sampler = ({ space, seed, index }) => {
-  const axes = Object.entries(space).map(([name, dimension]) => [name, evenly(dimension, pointsPerDimension)] as const);
-  // Whole numbers of any size: twenty dimensions of five values are more than 2^46.
-  const count = axes.reduce((product, [, values]) => product * BigInt(values.length), 1n);
+  const combinations = new Combinations(space, (dimension) => axisOf(evenly(dimension, pointsPerDimension)));
+  const { count } = combinations;
   if (BigInt(index) >= count) return null;
   const start = BigInt(Math.floor(new Random(seed).uniform() * Number(count)));
-  let rest = (start + BigInt(index) * stride(count)) % count;
-  const chosen: [string, ParameterValue][] = [];
-  for (const [name, values] of axes) {
-    chosen.push([name, values[Number(rest % BigInt(values.length))]]);
-    rest /= BigInt(values.length);
-  }
-  return Object.fromEntries(chosen);
+  return combinations.at((start + BigInt(index) * stride(count)) % count);
 };
 
 /** The number next above the golden section of `count` that shares no divisor with it, so that strides miss nothing. */
