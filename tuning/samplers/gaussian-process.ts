@@ -4,7 +4,7 @@
  * k(x, x′) = v · (1 + √(5s) + 5s/3) · exp(−√(5s)), s = Σ_d w_d · δ_d², where δ_d is the difference of two numbers, and 0
  * or 1 for two categories that are the same or not.
  */
-import { factorize, inverseOfTriangle } from './cholesky.ts';
+import { factorize, inverseOfTriangle, transposedTimes, triangleTimes } from './cholesky.ts';
 
 export interface Observations {
   /** `[n × d]`, row-major. */
@@ -68,15 +68,15 @@ export class GaussianProcess {
     this.#inverse = inverseOfTriangle(covariance, n);
     // α = L⁻ᵀ (L⁻¹ y)
     this.#alpha = new Float64Array(n);
-    times(this.#inverse, observed.values, this.#u, n);
-    timesTransposed(this.#inverse, this.#u, this.#alpha, n);
+    triangleTimes(this.#inverse, observed.values, this.#u, n);
+    transposedTimes(this.#inverse, this.#u, this.#alpha, n);
   }
 
   /** @param x - `[d]` */
   posterior(x: Float64Array): Posterior {
     const n = this.#n;
     this.#covariances(x, n);
-    times(this.#inverse, this.#k, this.#u, n);
+    triangleTimes(this.#inverse, this.#k, this.#u, n);
     let mean = 0;
     // σ² = v − |L⁻¹ k|²
     let variance = this.#hyperparameters.variance;
@@ -97,7 +97,7 @@ export class GaussianProcess {
     const { points, categorical } = this.#observed;
     const { weights } = this.#hyperparameters;
     // q = (K + noise)⁻¹ k
-    timesTransposed(this.#inverse, this.#u, this.#q, n);
+    transposedTimes(this.#inverse, this.#u, this.#q, n);
     meanSlope.fill(0);
     varianceSlope.fill(0);
     for (let i = 0; i < n; i++) {
@@ -129,31 +129,5 @@ export class GaussianProcess {
       this.#k[i] = decay * (1 + root + (5 / 3) * s);
       this.#slopes[i] = (-5 / 6) * decay * (1 + root);
     }
-  }
-}
-
-/** M v of a lower triangular M. */
-function times(triangle: Float64Array, v: Float64Array, result: Float64Array, n: number): void {
-  for (let i = 0; i < n; i++) {
-    const row = i * n;
-    let [s0, s1, s2, s3] = [0, 0, 0, 0];
-    let k = 0;
-    for (; k + 3 <= i; k += 4) {
-      s0 += triangle[row + k] * v[k];
-      s1 += triangle[row + k + 1] * v[k + 1];
-      s2 += triangle[row + k + 2] * v[k + 2];
-      s3 += triangle[row + k + 3] * v[k + 3];
-    }
-    for (; k <= i; k++) s0 += triangle[row + k] * v[k];
-    result[i] = s0 + s1 + (s2 + s3);
-  }
-}
-
-/** Mᵀ v of a lower triangular M. */
-function timesTransposed(triangle: Float64Array, v: Float64Array, result: Float64Array, n: number): void {
-  result.fill(0);
-  for (let i = 0; i < n; i++) {
-    const [row, factor] = [i * n, v[i]];
-    for (let k = 0; k <= i; k++) result[k] += factor * triangle[row + k];
   }
 }
