@@ -11,15 +11,8 @@ import { each, windowOf, type WindowOptions } from './operations/convolution.ts'
 import { refuse, requireSizes } from './operations/definition.ts';
 import type { Reduction } from './operations/indexing.ts';
 import type { AttributesOf, OperationName } from './operations/table.ts';
-import {
-  GraphError,
-  Program,
-  type FloatType,
-  type IndexType,
-  type Node,
-  type NumberType,
-  type Tensor,
-} from './program.ts';
+import { GraphError, type FloatType, type IndexType, type Node, type NumberType, type Tensor } from './program.ts';
+import { StringProgram } from './strings.ts';
 
 export type Operand<D extends DataType> = Tensor<D> | number;
 
@@ -42,7 +35,7 @@ export interface Composite {
   readonly derivative: Derivative<unknown>;
 }
 
-export class Graph extends Program {
+export class Graph extends StringProgram {
   /** By the node that computes the output. */
   readonly composites = new Map<Node, Composite>();
 
@@ -290,9 +283,8 @@ export class Graph extends Program {
     const [values, indices] = this.apply('TopK', [x, k], { axis, largest, size });
     return { values: values as Tensor<D>, indices: indices as Tensor<'int64'> };
   }
-  /** Position of each string among `keys`, which must differ; `missing` for all others. */
-  labelEncode = (x: Tensor<'string'>, keys: readonly string[], missing: number): Tensor<'int64'> =>
-    this.#one('LabelEncoder', [x], { keys, missing });
+  /** Where elements are not 0 or false: int64 `[rank, count]`. */
+  nonZero = (x: Tensor<NumberType | 'bool'>): Tensor<'int64'> => this.#one('NonZero', [x], {});
 
   // ---- repetition -----------------------------------------------------------------------------------------------
   /**

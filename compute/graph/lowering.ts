@@ -23,7 +23,7 @@ import { GraphError, type ArrayOf, type ConstantType, type Node, type Program, t
 export interface ModelOptions {
   /** Written into the file's `metadata_props`. */
   metadata?: Readonly<Record<string, string>>;
-  /** Version of the default operator set. */
+  /** Version of the default operator set; when left out, 18, or a later one that an operation needs. */
   opset?: number;
   irVersion?: number;
   /** What viewers show as the graph's name. */
@@ -34,19 +34,30 @@ export interface ModelOptions {
  * Operator set 18 (ONNX 1.13, 2022) is the first with all that the table uses: reductions with their axes as inputs
  * and scatter with `max`. IR version 8 and ai.onnx.ml 3 are those of the same release, so that every runtime since
  * then loads the files: onnxruntime 1.14 and later, where 1.30 goes up to operator set 26, IR version 13, ai.onnx.ml 5.
+ * A program with an operation that is newer gets the first operator set that has it, up to 20 so far: onnxruntime 1.17
+ * and later. `com.microsoft` is onnxruntime's own.
  */
-const defaults = { opset: 18, irVersion: 8, name: 'tradewind' };
-const domainVersions: Record<string, number> = { 'ai.onnx.ml': 3 };
+const leastOpset = 18;
+/** IR version 9 came with operator set 19, and is that of 20. */
+const irVersionOf = (opset: number) => (opset < 19 ? 8 : 9);
+const domainVersions: Record<string, number> = { 'ai.onnx.ml': 3, 'com.microsoft': 1 };
 
 /** @throws GraphError when the program has no output, or an operation needs a later operator set. */
 export function lowerProgram(program: Program, options: ModelOptions = {}): ModelProto {
-  const { metadata = {}, opset, irVersion, name } = { ...defaults, ...options };
+  const { metadata = {}, name = 'tradewind' } = options;
   if (program.outputs.length === 0) throw new GraphError('A program must have an output.');
-  const scope: Scope = { opset, taken: new Set(), counts: new Map(), domains: new Set() };
+  const scope: Scope = {
+    opset: options.opset,
+    needed: leastOpset,
+    taken: new Set(),
+    counts: new Map(),
+    domains: new Set(),
+  };
   const graph = new Writer(program, scope).graph(name);
+  const { opset = scope.needed } = options;
   const domains = [...scope.domains].filter((domain) => domain !== '').toSorted();
   return createModel({
-    irVersion: BigInt(irVersion),
+    irVersion: BigInt(options.irVersion ?? irVersionOf(opset)),
     opsetImport: [
       { domain: '', version: BigInt(opset) },
       ...domains.map((domain) => ({ domain, version: BigInt(domainVersions[domain]) })),
@@ -73,7 +84,10 @@ function neededFor(outputs: Program['outputs']): Set<Tensor> {
 
 /** What a graph and the bodies in it share: a name may stand for one value only in all of them. */
 interface Scope {
-  readonly opset: number;
+  /** The version of the default operator set, where it was asked for. */
+  readonly opset: number | undefined;
+  /** The first version that has all operations written so far. */
+  needed: number;
   readonly taken: Set<string>;
   readonly counts: Map<string, number>;
   readonly domains: Set<string>;
@@ -128,7 +142,8 @@ class Writer {
     const row = operationOf(node.operation);
     const { domain = '', since } = row;
     const { opset, domains } = this.#scope;
-    const version = domain === '' ? opset : domainVersions[domain];
+    if (domain === '') this.#scope.needed = Math.max(this.#scope.needed, since);
+    const version = domain === '' ? (opset ?? since) : domainVersions[domain];
     domains.add(domain);
     if (since > version) {
       throw new GraphError(`${node.operation} needs operator set ${since} or later. Got ${version}.`);

@@ -144,5 +144,5 @@ export const indexing = {
   TopK: ({ graph, inputs: [x], outputs: [, places], gradients: [g], attributes }: Backward<AttributesOf<'TopK'>>) => [
     graph.scatterElements(graph.full(x.type, x.shape, 0), indexOf(places), g!, { axis: attributes.axis }),
   ],
-  LabelEncoder: zero,
+  NonZero: zero,
 };

@@ -9,6 +9,7 @@ import { layout } from './layout.ts';
 import { linear } from './linear.ts';
 import { normalization } from './normalization.ts';
 import { reductions } from './reduction.ts';
+import { text } from './text.ts';
 
 /** An operation without a rule, or a rule for other attributes than its operation's, does not compile. */
 export const derivatives: { readonly [N in OperationName]: Derivative<AttributesOf<N>> } = {
@@ -19,6 +20,7 @@ export const derivatives: { readonly [N in OperationName]: Derivative<Attributes
   ...reductions,
   ...layout,
   ...indexing,
+  ...text,
   ...control,
 };
 

@@ -1,4 +1,4 @@
-/** Reading and writing by index, ranking, and looking up text. Indices outside of a tensor fail the run. */
+/** Reading and writing by index, and ranking. Indices outside of a tensor fail the run. */
 import { sameShape, type Dim } from '../dimensions.ts';
 import {
   axisOf,
@@ -116,22 +116,13 @@ export const indexing = {
       attributes: { axis: { int: axis }, largest: { int: Number(largest) }, sorted: { int: 1 } },
     }),
   }),
-  /** Position of each string in `keys`; `missing` for what is not among them. */
-  LabelEncoder: operation<{ keys: readonly string[]; missing: number }>({
-    domain: 'ai.onnx.ml',
-    since: 2,
+  /** Where the elements are that are not 0 or false: `[rank, count]`, in row-major order. */
+  NonZero: operation({
+    since: 13,
     arity: 1,
-    infer([input], { keys }) {
-      requireType(input, ['string']);
-      if (new Set(keys).size !== keys.length) refuse('the keys must differ');
-      return [{ type: 'int64', shape: input.shape }];
+    infer([input], _, fresh) {
+      requireType(input, [...numbers, 'bool']);
+      return [{ type: 'int64', shape: [input.shape.length, fresh()] }];
     },
-    onnx: ({ keys, missing }) => ({
-      attributes: {
-        keys_strings: { strings: keys },
-        values_int64s: { ints: keys.map((_, i) => i) },
-        default_int64: { int: missing },
-      },
-    }),
   }),
 };

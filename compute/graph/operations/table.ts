@@ -11,6 +11,7 @@ import { layout } from './layout.ts';
 import { linear } from './linear.ts';
 import { normalization } from './normalization.ts';
 import { reductions } from './reduction.ts';
+import { text } from './text.ts';
 
 export const operations = {
   ...elementwise,
@@ -20,6 +21,7 @@ export const operations = {
   ...reductions,
   ...layout,
   ...indexing,
+  ...text,
   ...control,
 } as const;
 

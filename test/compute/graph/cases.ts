@@ -4,6 +4,7 @@ import type { OperationName } from '../../../compute/graph/operations/table.ts';
 import type { Tensor } from '../../../compute/graph/program.ts';
 import { networkCases } from './network-cases.ts';
 import type { FedGraph } from './running.ts';
+import { textCases } from './text-cases.ts';
 
 export interface Case {
   /** Values are spelled out or computed in plain TypeScript, never by another graph. */
@@ -56,6 +57,7 @@ const erf = (x: number) => {
 
 export const cases: Record<OperationName, Case> = {
   ...networkCases,
+  ...textCases,
   Add: binary(
     (g, x, y) => g.add(x, y),
     (x, y) => x + y,
@@ -279,9 +281,10 @@ export const cases: Record<OperationName, Case> = {
     build: (g) => g.topK(g.feed('float32', [1, 3, 3, 2, 3]), g.feed('int64', [4]), { size: 4 }).indices,
     expected: [1, 2, 4, 3],
   },
-  LabelEncoder: {
-    build: (g) => g.labelEncode(g.feed('string', ['b', '', 'ä', 'c']), ['ä', 'b'], -1),
-    expected: [1, -1, 0, -1],
+  NonZero: {
+    build: (g) => g.nonZero(g.feed('bool', [false, true, true, false, false, true], ['n', 3], [2, 3])),
+    expected: [0, 0, 1, 1, 2, 2],
+    shape: [2, 3],
   },
   // x ← 2x + step while x < 20: 1, 5, 13, 29; collected before each step.
   Loop: {

@@ -6,6 +6,7 @@ import type { CheckedGraph, Differentiable } from './gradient-check.ts';
 import { indexingGradients } from './indexing-gradients.ts';
 import { layoutGradients } from './layout-gradients.ts';
 import { networkGradients } from './network-cases.ts';
+import { textGradients } from './text-cases.ts';
 
 type X = Tensor<FloatType>;
 
@@ -108,6 +109,7 @@ const placed: NoGradient = { none: 'gives positions' };
 
 export const gradientCases: Record<OperationName, GradientCase | NoGradient> = {
   ...networkGradients,
+  ...textGradients,
   Add: binary((g, a, b) => g.add(a, b)),
   Sub: binary((g, a, b) => g.sub(a, b)),
   Mul: binary((g, a, b) => g.mul(a, b)),

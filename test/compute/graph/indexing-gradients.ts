@@ -62,5 +62,5 @@ export const indexingGradients = {
       },
     },
   },
-  LabelEncoder: { none: 'takes text' },
+  NonZero: { none: 'gives places' },
 } satisfies Record<string, GradientCase | NoGradient>;
