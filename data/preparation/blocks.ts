@@ -28,59 +28,60 @@ export interface Rows {
   feeds(from: number, to: number): Record<string, TensorValue>;
 }
 
-export class RowProgram {
+/** A graph with one output that is asked for, `[batch, …]`. */
+export class BlockProgram {
   readonly #session: Session;
   readonly #output: string;
-  readonly #names: readonly string[];
   readonly #mostRows: number;
 
-  private constructor(session: Session, output: string, names: readonly string[], mostRows: number) {
+  private constructor(session: Session, output: string, mostRows: number) {
     this.#session = session;
     this.#output = output;
-    this.#names = names;
     this.#mostRows = mostRows;
   }
 
-  /** @param features - of the graph: float32 `[batch, names.length]`. */
-  static async open(
-    graph: Graph,
-    features: Tensor<'float32'>,
-    names: readonly string[],
-    threads: number,
-  ): Promise<RowProgram> {
-    const output = nameFeatures(graph, features);
+  static async open(graph: Graph, result: Tensor, threads: number): Promise<BlockProgram> {
+    const output = nameFeatures(graph, result);
     const session = await openSession(encodeModel(graph.toModel()), { threads });
     const most = Math.max(1, Math.min(mostRows, Math.floor(mostNumbers / widest(graph))));
-    return new RowProgram(session, output, names, most);
+    return new BlockProgram(session, output, most);
   }
 
-  /** @param kind - of the features; without it, what suits these rows. */
-  async run(source: Rows, kind?: Features['kind']): Promise<Features> {
-    const [names, columns, { rows }] = [this.#names, this.#names.length, source];
-    if (kind === 'dense' || (kind === undefined && columns <= denseColumns)) {
-      const values = new Float32Array(rows * columns);
-      await this.#eachBlock(source, (block, from) => values.set(block, from * columns));
-      return { rows, names, kind: 'dense', values };
-    }
-    const sparse = new SparseRows(rows);
-    await this.#eachBlock(source, (block) => sparse.add(block, columns));
-    const csr = sparse.finish();
-    return (kind ?? csr.values.length < sparseShare * rows * columns)
-      ? { rows, names, kind: 'sparse', csr }
-      : { rows, names, kind: 'dense', values: denseRows(csr, columns, 0, rows) };
-  }
-
-  async #eachBlock(source: Rows, visit: (block: Float32Array, from: number) => void): Promise<void> {
+  async eachBlock(source: Rows, visit: (block: TensorValue, from: number) => void): Promise<void> {
     for (let from = 0, to = 0; from < source.rows; from = to) {
       to = source.endOf(from, this.#mostRows);
       const results = await this.#session.run(source.feeds(from, to), [this.#output]);
-      visit(results[this.#output].data as Float32Array, from);
+      visit(results[this.#output], from);
     }
   }
 
   close(): Promise<void> {
     return this.#session.close();
   }
+}
+
+/**
+ * @param program - whose output is float32 `[batch, names.length]`.
+ * @param kind - of the features; without it, what suits these rows.
+ */
+export async function featuresOf(
+  program: BlockProgram,
+  names: readonly string[],
+  source: Rows,
+  kind?: Features['kind'],
+): Promise<Features> {
+  const [columns, { rows }] = [names.length, source];
+  if (kind === 'dense' || (kind === undefined && columns <= denseColumns)) {
+    const values = new Float32Array(rows * columns);
+    await program.eachBlock(source, ({ data }, from) => values.set(data as Float32Array, from * columns));
+    return { rows, names, kind: 'dense', values };
+  }
+  const sparse = new SparseRows(rows);
+  await program.eachBlock(source, ({ data }) => sparse.add(data as Float32Array, columns));
+  const csr = sparse.finish();
+  return (kind ?? csr.values.length < sparseShare * rows * columns)
+    ? { rows, names, kind: 'sparse', csr }
+    : { rows, names, kind: 'dense', values: denseRows(csr, columns, 0, rows) };
 }
 
 /** Names the graph's output, by a name that no input has. */

@@ -3,7 +3,7 @@ import { Graph } from '../../compute/graph/graph.ts';
 import type { Tensor } from '../../compute/graph/program.ts';
 import type { Features } from '../features.ts';
 import type { Table, Target } from '../table.ts';
-import { RowProgram, rowsOf, rowsOfNumbers, type Rows } from './blocks.ts';
+import { BlockProgram, featuresOf, rowsOf, rowsOfNumbers, type Rows } from './blocks.ts';
 import { replaceFeatures } from './feature-columns.ts';
 import { lowerColumns, lowerStep } from './lowering.ts';
 import type { Plan } from './plan.ts';
@@ -113,9 +113,9 @@ export async function runOnce(
   write: (graph: Graph) => Tensor<'float32'>,
 ): Promise<Features> {
   const graph = new Graph();
-  const program = await RowProgram.open(graph, write(graph), names, threads);
+  const program = await BlockProgram.open(graph, write(graph), threads);
   try {
-    return await program.run(rows, kind);
+    return await featuresOf(program, names, rows, kind);
   } finally {
     await program.close();
   }

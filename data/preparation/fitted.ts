@@ -5,7 +5,7 @@ import { encodeModel } from '../../compute/onnx/model.ts';
 import { TradewindError } from '../../contracts/errors.ts';
 import type { ColumnDefinition } from '../../contracts/tables.ts';
 import type { Table } from '../table.ts';
-import { nameFeatures, RowProgram, rowsOf } from './blocks.ts';
+import { BlockProgram, featuresOf, nameFeatures, rowsOf } from './blocks.ts';
 import { formOf, lowerFeatures } from './lowering.ts';
 import { missingColumn } from './refusal.ts';
 import { pack, unpack, type Fitted } from './state.ts';
@@ -27,16 +27,19 @@ export function preparationOf(fitted: Fitted, threads: number): FittedPreparatio
   const { groups, names, kind, report } = fitted;
   const inputs = distinctColumns(groups.flatMap(({ columns }) => columns));
   const lower = (graph: Graph) => lowerFeatures(graph, fitted);
-  let program: Promise<RowProgram> | undefined;
+  const open = () => {
+    const graph = new Graph();
+    return BlockProgram.open(graph, lower(graph), threads);
+  };
+  let program: Promise<BlockProgram> | undefined;
   return {
     inputs,
     names,
     report,
     async transform(table) {
       requireColumns(table, inputs);
-      const graph = new Graph();
-      program ??= RowProgram.open(graph, lower(graph), names, threads);
-      return await (await program).run(rowsOf(table, inputs), kind);
+      program ??= open();
+      return await featuresOf(await program, names, rowsOf(table, inputs), kind);
     },
     lower,
     state: () => pack(fitted),

@@ -8,6 +8,7 @@ import { log } from './log.ts';
 import { oneHot } from './one-hot.ts';
 import { ordinal } from './ordinal.ts';
 import { scale } from './scale.ts';
+import { tfIdf } from './tf-idf.ts';
 import type { ColumnStep, NumberStep, StepState } from './transformer.ts';
 
 export type Parameters = Readonly<Record<string, number | string>>;
@@ -25,6 +26,7 @@ const steps: { readonly [N in ColumnStepName]?: AnyStep } = {
   oneHot,
   ordinal,
   dateParts,
+  tfIdf,
 };
 
 export function stepOf(name: ColumnStepName): AnyStep {
