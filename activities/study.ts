@@ -1,5 +1,6 @@
 /** A study's decisions: which candidates draw together, what each trial tries and when it ends early; and its tables. */
 import { readFile } from 'node:fs/promises';
+import { titleOf } from '../contracts/algorithm-titles.ts';
 import type { BlobRef } from '../contracts/artifacts.ts';
 import { canonicalJson } from '../contracts/canonical.ts';
 import { TradewindError } from '../contracts/errors.ts';
@@ -22,10 +23,9 @@ import type {
   TrialPruning,
   TrialReport,
 } from '../contracts/study.ts';
-import { algorithms } from '../contracts/algorithms.ts';
 import { trialLines, TrialArchive } from '../store/trial-archive.ts';
 import { poolTrials } from '../tuning/allocation.ts';
-import { searchedCandidate, settleTrial } from '../tuning/candidates.ts';
+import { searchedCandidates, settleTrial } from '../tuning/candidates.ts';
 import { candidateNames, fromJoint, jointSpace, toJoint } from '../tuning/joint-space.ts';
 import { optunaJournal } from '../tuning/journal.ts';
 import { rungsOf } from '../tuning/pruner.ts';
@@ -53,15 +53,15 @@ export function studyActivities({ store }: Dependencies) {
   }
 
   return {
-    async planStudy({ candidates, trials, sharing }: StudyPlanRequest): Promise<StudyPlan> {
-      const searched = candidates.map(searchedCandidate);
+    async planStudy({ subject, trials, sharing }: StudyPlanRequest): Promise<StudyPlan> {
+      const searched = searchedCandidates(subject);
       return {
         pools: poolTrials(
           searched.map(({ space }) => space),
           trials,
           sharing,
         ),
-        titles: searched.map(({ algorithm }) => algorithms[algorithm].title),
+        titles: searched.map(({ algorithm }) => titleOf(algorithm)),
         // Not as canonical JSON, which would sort the dimensions: their order is part of a space.
         candidates: await store.putBytes(JSON.stringify(searched), 'candidates.json'),
       };

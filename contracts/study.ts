@@ -1,9 +1,14 @@
 /** A study: what it is given, what people may tell it while it runs, and what its activities ask of each other. */
-import type { AlgorithmName } from './algorithms.ts';
+import type { AnyAlgorithmName } from './algorithm-titles.ts';
 import type { BlobRef } from './artifacts.ts';
 import type { Objective, SplitPart } from './lifecycle.ts';
 import type { ParameterValues, SearchSpace } from './parameters.ts';
+import type { PreparedColumns } from './preparation.ts';
+import type { PreparationSection } from './preparation-spec.ts';
 import type { PipelineSpec } from './spec.ts';
+import type { SamplerName } from './studies.ts';
+import type { TableTrialRequest, TableWork } from './table-lifecycle.ts';
+import type { TableSpec } from './table-spec.ts';
 
 export type Direction = 'maximize' | 'minimize';
 
@@ -15,7 +20,7 @@ export interface TrialReport {
   index: number;
   /** Place of the candidate in the study's list. */
   candidate: number;
-  algorithm: AlgorithmName;
+  algorithm: AnyAlgorithmName;
   /** Complete: fixed ones and defaults included. */
   parameters: ParameterValues;
   /** `pruned`: ended at a rung. `stopped`: cut off by the study's end, without a value. */
@@ -51,7 +56,7 @@ export interface StudyTuning {
   trials: number;
   /** Trials in flight, W: trial i starts when trial i − W has ended. */
   parallel: number;
-  sampler: PipelineSpec['tuning']['sampler'];
+  sampler: SamplerName;
   /** Time limit, pauses left out. The study ends with what it has, which depends on the machine: no determinism here. */
   timeoutMinutes: number;
   /** Ends the study after this many trials in a row without improvement. */
@@ -64,15 +69,31 @@ export interface StudyTuning {
   pruning?: Pruning;
 }
 
+/** What is tried, and on what. */
+export type StudySubject = RecommenderSubject | TableSubject;
+export interface RecommenderSubject {
+  kind: 'recommender';
+  part: SplitPart;
+  objective: Objective;
+  candidates: PipelineSpec['candidates'];
+}
+export interface TableSubject {
+  kind: 'table';
+  work: TableWork;
+  candidates: TableSpec['candidates'];
+  preparation: PreparationSection;
+  /** What the section's patterns are matched with: `preparationColumns` of `table-features.ts`. */
+  preparing: { names: string[]; byDefault: PreparedColumns[] };
+  judgedOn: TableTrialRequest['judgedOn'];
+}
+
 export interface StudyInput {
   model: string;
   dataset: string;
   seed: number;
-  part: SplitPart;
-  objective: Objective;
+  subject: StudySubject;
   /** `maximize` by default. */
   direction?: Direction;
-  candidates: PipelineSpec['candidates'];
   tuning: StudyTuning;
   compute: PipelineSpec['compute'];
   /**
@@ -114,7 +135,7 @@ export interface StudyBudget {
 /** What a trial is to try: complete, and within the space of its candidate. */
 export interface SettledTrial {
   candidate: number;
-  algorithm: AlgorithmName;
+  algorithm: AnyAlgorithmName;
   parameters: ParameterValues;
 }
 export interface EnqueueOrder {
@@ -192,7 +213,7 @@ export interface StudyTally {
 // ---- activities --------------------------------------------------------------------------------------------------
 
 export interface StudyPlanRequest {
-  candidates: PipelineSpec['candidates'];
+  subject: StudySubject;
   trials: number;
   sharing: 'even' | 'joint';
 }
@@ -205,7 +226,7 @@ export interface StudyPlan {
 }
 /** What samplers know of a candidate, whatever it makes. */
 export interface SearchedCandidate {
-  algorithm: AlgorithmName;
+  algorithm: AnyAlgorithmName;
   /** Fixed ones and defaults: what a trial has besides what was drawn for it. */
   parameters: ParameterValues;
   /** Empty where nothing is searched. */
@@ -219,7 +240,7 @@ export interface SuggestRequest {
   candidates: BlobRef;
   /** Places of those to suggest for. */
   pool: number[];
-  sampler: PipelineSpec['tuning']['sampler'];
+  sampler: SamplerName;
   seed: number;
   /** Suggestions for this pool before this one. */
   index: number;

@@ -1,18 +1,27 @@
 /** A spec's candidates as a study sees them, and the trials that people ask for. */
-import { algorithms } from '../contracts/algorithms.ts';
+import { parametersOf } from '../contracts/algorithm-titles.ts';
 import { TradewindError } from '../contracts/errors.ts';
 import { nearest } from '../contracts/nearest.ts';
-import { completeParameters, type ParameterTable } from '../contracts/parameters.ts';
-import type { PipelineSpec } from '../contracts/spec.ts';
-import type { EnqueueOrder, SearchedCandidate, SettledTrial } from '../contracts/study.ts';
+import { completeParameters } from '../contracts/parameters.ts';
+import { preparationSpace } from '../contracts/preparation-spec.ts';
+import type { EnqueueOrder, SearchedCandidate, SettledTrial, StudySubject } from '../contracts/study.ts';
 import { spaceOf } from './space.ts';
 import { activeDimensions, misfit } from './space-values.ts';
 
-/** @throws TradewindError `PARAMETER_INVALID` for a fixed parameter outside its table */
-export function searchedCandidate(candidate: PipelineSpec['candidates'][number]): SearchedCandidate {
-  const { algorithm, parameters = {} } = candidate;
-  const table: ParameterTable = algorithms[algorithm].parameters;
-  return { algorithm, parameters: completeParameters(algorithm, table, parameters), space: spaceOf(candidate) };
+/**
+ * What a study searches, candidate by candidate: of a table's, the preparation and the algorithm together.
+ * @throws TradewindError `PARAMETER_INVALID` for a fixed parameter outside its table
+ */
+export function searchedCandidates(subject: StudySubject): SearchedCandidate[] {
+  const around = subject.kind === 'table' ? preparationSpace(subject.preparation) : {};
+  return subject.candidates.map((candidate) => {
+    const { algorithm, parameters = {} } = candidate;
+    return {
+      algorithm,
+      parameters: completeParameters(algorithm, parametersOf(algorithm), parameters),
+      space: { ...around, ...spaceOf(candidate) },
+    };
+  });
 }
 
 /**

@@ -30,7 +30,7 @@ import { metricOf, performTrial, reasonOf } from './study/trial.ts';
 const timesTold = 200;
 
 export async function tuneModel(input: StudyInput): Promise<StudyResult> {
-  const { candidates, tuning, carried } = input;
+  const { subject, tuning, carried } = input;
   const { workflowId, parent } = workflowInfo();
   const metric = metricOf(input);
   markSubject({ model: input.model, dataset: input.dataset });
@@ -88,7 +88,7 @@ export async function tuneModel(input: StudyInput): Promise<StudyResult> {
   async function plan(): Promise<void> {
     const { trials: budget } = course.budget;
     const sharing = tuning.candidates ?? 'even';
-    const planned = await doQuickly('planStudy', 'share the trials', { candidates, trials: budget, sharing });
+    const planned = await doQuickly('planStudy', 'share the trials', { subject, trials: budget, sharing });
     course.follow(planned, budget);
   }
 

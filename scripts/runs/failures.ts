@@ -1,5 +1,6 @@
 /** What a failed workflow says, in the words of the error that began it. */
 import type { Client } from '@temporalio/client';
+import { isErrorCode, TradewindError, type Complaint } from '../../contracts/errors.ts';
 
 export interface RunFailure {
   code: string;
@@ -19,6 +20,16 @@ export function rootFailure(error: unknown): RunFailure {
   for (let at = error as Failure | undefined; at; at = at.cause as Failure | undefined) {
     const type = at.type ?? at.applicationFailureInfo?.type;
     if (at.message) found = { code: type ?? found.code, message: at.message };
+  }
+  return found;
+}
+
+/** The product's own error that a workflow or an activity refused something with, if that is what came. */
+export function refusalIn(error: unknown): TradewindError | undefined {
+  let found: TradewindError | undefined;
+  for (let at = error as (Failure & { details?: unknown[] | null }) | undefined; at; at = at.cause as typeof at) {
+    const [complaint] = (at.details ?? []) as (Complaint | undefined)[];
+    if (isErrorCode(at.type) && complaint?.subject !== undefined) found = new TradewindError(at.type, complaint);
   }
   return found;
 }

@@ -73,7 +73,7 @@ export class StudyCourse {
     this.firstError = carried?.firstError ?? null;
     this.#pools = carried?.pools ?? [];
     this.#counts = carried?.counts ?? { started: 0, running: 0, done: 0, pruned: 0, failed: 0, stopped: 0 };
-    this.#best = carried?.best ?? input.candidates.map(() => null);
+    this.#best = carried?.best ?? input.subject.candidates.map(() => null);
     this.#latest = carried?.latest ?? [];
     this.tally = new Tally(this.direction, carried?.tally);
     // No run hands over before its trials have ended.

@@ -1,5 +1,6 @@
 /** What people may tell a study while it runs: its updates, and why one is refused. */
 import { ApplicationFailure, setHandler } from '@temporalio/workflow';
+import { TradewindError, type Complaint } from '../../contracts/errors.ts';
 import { payloadBytes } from '../../contracts/payload.ts';
 import type { EnqueueOrder, SettledTrial, StudyBudget, StudyStatus } from '../../contracts/study.ts';
 import { budgetUpdate, enqueueUpdate, pauseUpdate, resumeUpdate, stopUpdate } from '../messages.ts';
@@ -29,7 +30,12 @@ export interface Study {
 export function takeOrders({ course, clock, status, settle, cancelTrials }: Study): void {
   const open = () => {
     if (course.endedBy === undefined) return;
-    throw refusal(`The study must not have ended. Got one that ended by ${course.endedBy}. Start another one.`);
+    throw refusal({
+      subject: 'The study',
+      rule: 'still be open',
+      value: `one that ends already (${course.endedBy})`,
+      remedy: 'Nothing was changed; a new study can start warm from it.',
+    });
   };
 
   // Pausing what is paused changes nothing and is no error, so that a command can be given twice.
@@ -91,36 +97,61 @@ export function takeOrders({ course, clock, status, settle, cancelTrials }: Stud
     {
       validator: (order: EnqueueOrder) => {
         open();
-        if (!isRecord(order) || !isRecord(order.parameters)) {
-          throw refusal('A trial that is asked for must name its candidate and its parameters. Got something else.');
-        }
-        if (payloadBytes([...course.waiting, order]) > waitingBytes) {
-          throw refusal(
-            `Waiting trials must be at most ${waitingBytes} bytes together. Got ${course.waiting.length} that wait, ` +
-              'and this one. Ask again when some have started.',
-          );
-        }
+        checkOrder(order);
+        if (payloadBytes([...course.waiting, order]) <= waitingBytes) return;
+        throw refusal({
+          subject: 'Trials that wait for their turn',
+          rule: `be at most ${waitingBytes} bytes together`,
+          value: `${course.waiting.length} that wait, and this one`,
+          remedy: 'Ask again when some of them have started.',
+        });
       },
     },
   );
 }
 
 function checkBudget(change: Partial<StudyBudget>): void {
+  const names = Object.keys(limits).join(', ');
   const entries = isRecord(change) ? Object.entries(change) : [];
-  if (entries.length === 0) throw refusal(`A budget must say one of ${Object.keys(limits).join(', ')}. Got nothing.`);
+  if (entries.length === 0) {
+    throw refusal({
+      subject: "A change of a study's budget",
+      rule: `say one of ${names}`,
+      value: 'nothing',
+      remedy: 'Say what is to change; the rest stays as it is.',
+    });
+  }
   for (const [name, value] of entries) {
-    const limit = limits[name as keyof typeof limits] as (typeof limits)[keyof typeof limits] | undefined;
+    const limit = Object.hasOwn(limits, name) ? limits[name as keyof typeof limits] : undefined;
     if (limit === undefined) {
-      throw refusal(`A budget must say one of ${Object.keys(limits).join(', ')}. Got "${name}".`);
+      throw refusal({
+        subject: "A change of a study's budget",
+        rule: `say one of ${names}`,
+        value: `"${name}"`,
+        remedy: 'Leave it out.',
+      });
     }
     if (name === 'patience' && value === null) continue;
     const { least, most, whole } = limit;
     const fits = typeof value === 'number' && value >= least && value <= most && (!whole || Number.isInteger(value));
     if (fits) continue;
-    throw refusal(
-      `The budget's ${name} must be ${whole ? 'an integer' : 'a number'} in [${least}, ${most}]. Got ${value}.`,
-    );
+    throw refusal({
+      subject: `The ${name} of a study's budget`,
+      rule: `be ${whole ? 'an integer' : 'a number'} in [${least}, ${most}]`,
+      value: JSON.stringify(value),
+      remedy: 'Nothing was changed.',
+    });
   }
+}
+
+function checkOrder(order: EnqueueOrder): void {
+  if (isRecord(order) && isRecord(order.parameters) && ['string', 'number'].includes(typeof order.candidate)) return;
+  throw refusal({
+    subject: 'A trial that is asked for',
+    rule: 'name its candidate and its parameters',
+    value: JSON.stringify(order)?.slice(0, 200) ?? 'nothing',
+    remedy: 'For example {"candidate": "als", "parameters": {"factors": 64}}.',
+  });
 }
 
 /** Types hold for those who call from TypeScript; anybody may call. */
@@ -128,6 +159,7 @@ function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-function refusal(message: string): ApplicationFailure {
-  return ApplicationFailure.nonRetryable(message, 'USAGE');
+function refusal(complaint: Complaint): ApplicationFailure {
+  const { message, code } = new TradewindError('USAGE', complaint);
+  return ApplicationFailure.create({ message, type: code, nonRetryable: true, details: [complaint] });
 }

@@ -1,0 +1,134 @@
+/** A study as the terminal shows it. */
+import type { StudyStatus, TrialReport } from '../../contracts/study.ts';
+import { clip, count, facts, mark, style, table, terminalWidth, wrap } from '../terminal.ts';
+
+/** Trials of the short form. */
+const bestShown = 5;
+const lastShown = 10;
+
+export function studyLines(workflowId: string, status: StudyStatus, trials: TrialReport[], all: boolean): string {
+  const { metric, best, waiting } = status;
+  const telling = tellingParameters(trials);
+  const lines = [studyHeadline(status), ''];
+  lines.push(
+    facts([
+      ['study', workflowId],
+      ['budget', budgetText(status)],
+      ...(best ? [['best', `${metric} ${number(best.value)}, trial ${best.index + 1}`] as const] : []),
+      ...(waiting.length > 0 ? [['asked for', `${waiting.length} trials that wait for their turn`] as const] : []),
+    ]),
+    '',
+  );
+  if (all) {
+    lines.push(trialTable(trials, status, telling));
+    return lines.join('\n');
+  }
+  const bestOnes = ranked(trials, status).slice(0, bestShown);
+  const last = trials.slice(-lastShown).toReversed();
+  if (bestOnes.length > 0) lines.push(style.bold('Best'), trialTable(bestOnes, status, telling), '');
+  if (last.length > 0) lines.push(style.bold('Last'), trialTable(last, status, telling));
+  if (trials.length > last.length) lines.push('', style.dim(`--all shows all ${count(trials.length)} trials.`));
+  const reason = trials.findLast(({ error }) => error !== undefined);
+  if (reason) lines.push('', ...wrap(`Trial ${reason.index + 1} failed: ${reason.error}`, terminalWidth() - 1));
+  return lines.join('\n');
+}
+
+export function studyHeadline({ model, state, endedBy, counts, planned }: StudyStatus): string {
+  const { started, running, pruned, failed, stopped } = counts;
+  const words = {
+    running: ['runs', mark.waiting()],
+    paused: ['is paused', mark.warning()],
+    ending: ['is ending', mark.waiting()],
+    ended: ['has ended', mark.good()],
+  } as const;
+  const parts = [
+    `${count(started - running)} of ${count(planned)} trials`,
+    ...(pruned > 0 ? [`${count(pruned)} pruned`] : []),
+    ...(failed > 0 ? [`${count(failed)} failed`] : []),
+    ...(stopped > 0 ? [`${count(stopped)} cut off`] : []),
+  ];
+  const [word, symbol] = words[state];
+  const why = endedBy === undefined || endedBy === 'trials' ? '' : ` (${endings[endedBy]})`;
+  return `${symbol} ${style.bold(`The study of ${model} ${word}`)}${why}: ${parts.join(', ')}.`;
+}
+
+const endings = {
+  trials: 'all trials',
+  time: 'out of time',
+  patience: 'no progress',
+  failures: 'too many failures in a row',
+  stop: 'stopped',
+};
+
+export function budgetLine(status: StudyStatus): string {
+  return facts([['budget', budgetText(status)]]);
+}
+
+function budgetText({ budget }: StudyStatus): string {
+  const { trials, parallel, minutes, patience } = budget;
+  const without = patience === null ? '' : `, ${count(patience)} without improvement`;
+  return `${count(trials)} trials, ${parallel} at a time, ${count(minutes)} minutes${without}`;
+}
+
+function ranked(trials: readonly TrialReport[], { direction }: StudyStatus): TrialReport[] {
+  const sign = direction === 'maximize' ? 1 : -1;
+  const done = trials.filter(({ state }) => state === 'done');
+  return done.toSorted((a, b) => sign * (b.value! - a.value!) || a.index - b.index);
+}
+
+/** By candidate: parameters in which its trials differ. The fixed ones would fill the line. */
+function tellingParameters(trials: readonly TrialReport[]): Map<number, Set<string>> {
+  const seen = new Map<number, TrialReport['parameters']>();
+  const telling = new Map<number, Set<string>>();
+  for (const { candidate, parameters } of trials) {
+    const first = seen.get(candidate);
+    if (first === undefined) {
+      seen.set(candidate, parameters);
+      telling.set(candidate, new Set());
+      continue;
+    }
+    for (const name of new Set([...Object.keys(parameters), ...Object.keys(first)])) {
+      if (parameters[name] !== first[name]) telling.get(candidate)!.add(name);
+    }
+  }
+  return telling;
+}
+
+function trialTable(
+  trials: readonly TrialReport[],
+  { metric, best }: StudyStatus,
+  telling: ReadonlyMap<number, ReadonlySet<string>>,
+): string {
+  return table(
+    [
+      { title: '' },
+      { title: 'trial', align: 'right' },
+      { title: 'state' },
+      { title: metric, align: 'right' },
+      { title: 'algorithm' },
+      { title: 'parameters', flexible: true },
+    ],
+    trials.map((trial) => [
+      trial.index === best?.index ? style.green('★') : '',
+      String(trial.index + 1),
+      stateOf(trial),
+      number(trial.value),
+      trial.algorithm,
+      parametersOf(trial, telling.get(trial.candidate)!),
+    ]),
+  );
+}
+
+function stateOf({ state, enqueued }: TrialReport): string {
+  const paint = { done: String, running: style.cyan, pruned: style.dim, failed: style.red, stopped: style.yellow };
+  return `${paint[state](state)}${enqueued ? ' +' : ''}`;
+}
+
+function parametersOf({ parameters }: TrialReport, telling: ReadonlySet<string>): string {
+  const parts = Object.entries(parameters).filter(([name]) => telling.has(name));
+  return clip(parts.map(([name, value]) => `${name}=${value}`).join(' '), 200);
+}
+
+function number(value: number | undefined): string {
+  return value === undefined ? '' : String(Number(value.toPrecision(5)));
+}
