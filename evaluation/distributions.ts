@@ -72,17 +72,17 @@ function betaRatio(a: number, b: number, x: number, y: number): number {
   const n = a + b;
   const exponent = stirlingError(n) - stirlingError(a) - stirlingError(b) - deviance(a, n * x) - deviance(b, n * y);
   const scale = Math.exp(exponent) * Math.sqrt(n / (2 * Math.PI * a * b));
-  // I = xᵃ yᵇ ÷ (a B(a, b)) ÷ (1 + d₁ ÷ (1 + d₂ ÷ …)); DLMF 8.17.22
-  const fraction = continuedFraction(1, (i) => {
-    const m = i >> 1;
-    const d =
-      i % 2 === 0
-        ? (m * (b - m) * x) / ((a + 2 * m - 1) * (a + 2 * m))
-        : -((a + m) * (a + b + m) * x) / ((a + 2 * m) * (a + 2 * m + 1));
-    return [d, 1];
+  // I = xᵃ yᵇ ÷ B(a, b) ÷ (β₀ + α₁ ÷ (β₁ + …)), which does not cancel for large a (A. R. Didonato and A. H. Morris,
+  // ACM TOMS 18, 1992, eq. 9). Γ(a + b) ÷ (Γ(a) Γ(b)) is ab ÷ (a + b) of what `scale` has.
+  const beta = (m: number) =>
+    // The first quotient is 0 at m = 0, also where a is 1.
+    (m === 0 ? 0 : m + (m * (b - m) * x) / (a + 2 * m - 1)) +
+    ((a + m) * (a * y - b * x + 1 + m * (1 + y))) / (a + 2 * m + 1);
+  const fraction = continuedFraction(beta(0), (m) => {
+    const root = x / (a + 2 * m - 1);
+    return [(a + m - 1) * (n + m - 1) * m * (b - m) * root * root, beta(m)];
   });
-  // Γ(a + b) ÷ (Γ(a + 1) Γ(b)) is b ÷ (a + b) of what `scale` has.
-  return (scale * b) / n / fraction;
+  return (scale * a * b) / n / fraction;
 }
 
 /** b₀ + a₁ ÷ (b₁ + a₂ ÷ (b₂ + …)) by Lentz's method as changed by Thompson and Barnett (J. Comput. Phys. 64, 1986). */

@@ -2,8 +2,10 @@
 import type { Evaluation, Lane } from '../contracts/artifacts.ts';
 import type { Objective } from '../contracts/lifecycle.ts';
 import type { Histories, TopLists } from '../models/estimator.ts';
+import { selfInformation } from './graded-ranking.ts';
 import { listsOf, rowsAtOnce, type Judged } from './lists.ts';
 import { TopRanking } from './ranking.ts';
+import { ownersOf, popularityBands, type LaneSlices } from './recommender-slices.ts';
 import { LaneTally, nobodyJudged, type JudgeOptions } from './tally.ts';
 
 export type { JudgeOptions } from './tally.ts';
@@ -27,12 +29,15 @@ export interface Judgement {
    * models that are judged on the same parts have the same users at the same places.
    */
   perUser: Record<Lane, Float32Array>;
+  /** The same metric for new and for old users, and what is found of popular and of rare items. */
+  slices: Record<Lane, LaneSlices>;
 }
 
 /**
  * `discovery`: what the training history holds is neither recommended nor relevant; users with nothing new are left
  * out. `repeat`: everything is a candidate and everything that was bought is relevant. Metrics are named
- * `<metric>@<k>`; besides those of `rankingMetrics` there is `coverage`, the share of the catalogue in any list.
+ * `<metric>@<k>`; besides those of `rankingMetrics` there are `coverage`, the share of the catalogue in any list, and
+ * `novelty`, the mean self-information of what the lists hold, in bits.
  *
  * @param train - the training part: each user is scored from the history there, as in serving.
  * @throws TradewindError `SPLIT_EMPTY` where nobody can be judged; `TRAINING_DIVERGED` where a score is not finite.
@@ -47,9 +52,12 @@ export async function evaluateRecommender(
   const { items } = model;
   const histories = historiesOf(train, rows);
   const ranking = new TopRanking(options.k);
-  const discovery = new LaneTally('discovery', rows.length, items, options);
-  const repeat = new LaneTally('repeat', rows.length, items, options);
+  const owners = ownersOf(train, items);
+  const known = { information: selfInformation(owners, train.indptr.length - 1), bands: popularityBands(owners) };
+  const discovery = new LaneTally('discovery', rows.length, known, options);
+  const repeat = new LaneTally('repeat', rows.length, known, options);
   const fresh = { items: new Int32Array(items), scores: new Float32Array(items) };
+  const found = new Float32Array(items);
   let judged = 0;
   let usersWithoutDiscovery = 0;
 
@@ -57,14 +65,17 @@ export async function evaluateRecommender(
     tally: LaneTally,
     lists: TopLists,
     row: number,
+    historyItems: number,
     relevant: Int32Array,
     relevantScores: Float32Array,
     relevantCount: number,
   ) => {
     ranking.take(lists, row);
     ranking.place(relevant, relevantScores, relevantCount);
-    tally.add(ranking.ranks, ranking.hits, relevantCount);
-    for (let place = 0; place < ranking.length; place++) tally.show(ranking.items[place]);
+    tally.add(ranking.ranks, ranking.hits, relevantCount, historyItems);
+    ranking.found(relevantScores, relevantCount, found);
+    tally.seek(relevant, found, relevantCount);
+    tally.show(ranking.items, ranking.length);
   };
 
   const blockRows = rowsAtOnce(model);
@@ -77,12 +88,13 @@ export async function evaluateRecommender(
       const scores = lists.askedScores.subarray(begin - heldOut.indptr[from], end - heldOut.indptr[from]);
       const history = histories.indices.subarray(histories.indptr[user], histories.indptr[user + 1]);
       if (relevant.length > 0) {
-        judge(repeat, lists.all, user - from, relevant, scores, relevant.length);
+        judge(repeat, lists.all, user - from, history.length, relevant, scores, relevant.length);
         judged++;
       }
       const freshCount = difference(relevant, history, scores, fresh);
-      if (freshCount > 0) judge(discovery, lists.fresh, user - from, fresh.items, fresh.scores, freshCount);
-      else usersWithoutDiscovery++;
+      if (freshCount > 0) {
+        judge(discovery, lists.fresh, user - from, history.length, fresh.items, fresh.scores, freshCount);
+      } else usersWithoutDiscovery++;
     }
     options.progress?.(to / rows.length);
   }
@@ -96,6 +108,7 @@ export async function evaluateRecommender(
       leftOut: { coldUsers, coldItemEvents, usersWithoutDiscovery },
     },
     perUser: { discovery: discovery.perUser, repeat: repeat.perUser },
+    slices: { discovery: discovery.slices, repeat: repeat.slices },
   };
 }
 

@@ -66,7 +66,9 @@ export function coverage(lists: Iterable<Int32Array>, items: number): number {
  * @param owners - `[items]`: users with the item.
  */
 export function selfInformation(owners: Int32Array, users: number): Float64Array {
-  return Float64Array.from(owners, (count) => Math.log2(users / Math.max(1, count)));
+  const information = new Float64Array(owners.length);
+  for (let item = 0; item < owners.length; item++) information[item] = Math.log2(users / Math.max(1, owners[item]));
+  return information;
 }
 
 /**

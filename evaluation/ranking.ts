@@ -103,6 +103,23 @@ export class TopRanking {
     }
   }
 
+  /**
+   * How much of each relevant item the list holds, after `place`: 1 or 0, and between them where relevant items of equal
+   * score share the places at its end that ties leave them.
+   * @param out - `[≥ relevantCount]`, overwritten.
+   */
+  found(relevantScores: Float32Array, relevantCount: number, out: Float32Array): void {
+    // A list that is not full holds all candidates.
+    const last = this.length < this.k ? -Infinity : this.#scores[this.length - 1];
+    const sharing = last === -Infinity ? 0 : countEqual(relevantScores, relevantCount, last);
+    let above = 0;
+    for (let i = 0; i < relevantCount; i++) if (relevantScores[i] > last) above++;
+    for (let i = 0; i < relevantCount; i++) {
+      if (relevantScores[i] > last) out[i] = 1;
+      else out[i] = relevantScores[i] === last && sharing > 0 ? (this.hits - above) / sharing : 0;
+    }
+  }
+
   /** How many of the places [begin, end) are relevant. */
   #listed(begin: number, end: number, relevant: Int32Array, relevantCount: number): number {
     let found = 0;

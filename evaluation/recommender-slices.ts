@@ -1,5 +1,6 @@
 /** How a recommender does for new and for old users, and for popular and for rare items. */
 import type { Histories } from '../models/estimator.ts';
+import { rankRows } from './rows.ts';
 
 /** Users by the number of distinct items in their training history: from these on a new band begins. */
 export const historyEdges = [5, 20, 100] as const;
@@ -21,7 +22,7 @@ export const popularityLabels = ['head', 'middle', 'tail'] as const;
  * @returns `[items]`: places in `popularityLabels`; equally popular items by number. Without any owners all is head.
  */
 export function popularityBands(owners: Int32Array): Uint8Array {
-  const order = Uint32Array.from(owners, (_, item) => item).sort((a, b) => owners[b] - owners[a] || a - b);
+  const { order } = rankRows(Float64Array.from(owners));
   const total = owners.reduce((sum, count) => sum + count, 0);
   const bands = new Uint8Array(owners.length);
   let before = 0;
@@ -67,6 +68,7 @@ export interface LaneSlices {
 /** Sums up one lane by band. */
 export class LaneSlicing {
   readonly #bands: Uint8Array;
+  readonly #items = new Float64Array(popularityLabels.length);
   readonly #userSums = new Float64Array(historyLabels.length);
   readonly #userCounts = new Float64Array(historyLabels.length);
   readonly #relevant = new Float64Array(popularityLabels.length);
@@ -76,6 +78,7 @@ export class LaneSlicing {
   /** @param bands - `[items]` of `popularityBands`. */
   constructor(bands: Uint8Array) {
     this.#bands = bands;
+    for (const band of bands) this.#items[band]++;
   }
 
   /** @param value - the optimised metric of the user. */
@@ -105,7 +108,7 @@ export class LaneSlicing {
       }),
       items: popularityLabels.map((label, band) => ({
         label,
-        items: this.#bands.reduce((sum, of) => (of === band ? sum + 1 : sum), 0),
+        items: this.#items[band],
         relevant: this.#relevant[band],
         recall: this.#relevant[band] === 0 ? null : this.#found[band] / this.#relevant[band],
         shown: places === 0 ? null : this.#shown[band] / places,

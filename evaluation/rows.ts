@@ -62,7 +62,8 @@ function fallingOrder(values: Numbers): Uint32Array {
   for (let i = 0; i < values.length; i++) {
     if (Number.isNaN(values[i])) throw new RangeError(`A score must be a number. Row ${i} has NaN.`);
   }
-  const order = Uint32Array.from({ length: values.length }, (_, i) => i);
+  const order = new Uint32Array(values.length);
+  for (let i = 0; i < order.length; i++) order[i] = i;
   if (values.length < comparedRows) {
     // Not by the difference, which is NaN for two infinities.
     return order.sort((a, b) => (values[a] > values[b] ? -1 : values[a] < values[b] ? 1 : a - b));
@@ -70,17 +71,16 @@ function fallingOrder(values: Numbers): Uint32Array {
   return sortByKeys(fallingKeys(values), order);
 }
 
-/** Words that order as unsigned integers when the values fall, the least significant first. */
+/** Words that order as unsigned integers when the values fall, the least significant first (little-endian memory). */
 function fallingKeys(values: Numbers): Uint32Array[] {
   const n = values.length;
   if (values instanceof Float32Array) {
-    // x + 0 makes 0 of −0.
-    const keys = new Uint32Array(Float32Array.from(values, (x) => x + 0).buffer);
+    const keys = new Uint32Array(withoutMinusZero(new Float32Array(values)).buffer);
     // Rising order flips the sign bit of what is not negative and all bits of the rest; falling order flips all of it.
     for (let i = 0; i < n; i++) keys[i] = keys[i] >>> 31 === 1 ? keys[i] : ~keys[i] ^ 0x8000_0000;
     return [keys];
   }
-  const words = new Uint32Array(Float64Array.from(values, (x) => x + 0).buffer);
+  const words = new Uint32Array(withoutMinusZero(new Float64Array(values)).buffer);
   const [low, high] = [new Uint32Array(n), new Uint32Array(n)];
   for (let i = 0; i < n; i++) {
     const negative = words[2 * i + 1] >>> 31 === 1;
@@ -88,6 +88,12 @@ function fallingKeys(values: Numbers): Uint32Array[] {
     high[i] = negative ? words[2 * i + 1] : ~words[2 * i + 1] ^ 0x8000_0000;
   }
   return [low, high];
+}
+
+/** −0 + 0 is 0. */
+function withoutMinusZero<T extends Numbers>(copy: T): T {
+  for (let i = 0; i < copy.length; i++) copy[i] += 0;
+  return copy;
 }
 
 /** Stable radix sort: one pass a digit, none where all rows share it. */

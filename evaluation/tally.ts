@@ -2,6 +2,7 @@
 import { lanes, type Lane, type LaneMetrics } from '../contracts/artifacts.ts';
 import { TradewindError } from '../contracts/errors.ts';
 import { RankingMetrics, rankingMetrics, type RankingMetric } from './ranking.ts';
+import { LaneSlicing, type LaneSlices } from './recommender-slices.ts';
 import { bootstrapInterval } from './significance.ts';
 
 export interface JudgeOptions {
@@ -13,6 +14,16 @@ export interface JudgeOptions {
   seed: number;
   /** @param fraction - of the users judged so far, in (0, 1]. */
   progress?: (fraction: number) => void;
+  /** Bands of fewer users have no value in the slices; 30 by default. */
+  smallSlice?: number;
+}
+
+/** Of the catalogue. */
+export interface ItemKnowledge {
+  /** `[items]` of `selfInformation`, in bits. */
+  information: Float64Array;
+  /** `[items]` of `popularityBands`. */
+  bands: Uint8Array;
 }
 
 export class LaneTally {
@@ -24,18 +35,23 @@ export class LaneTally {
   readonly #perUser: Float32Array;
   /** 1 for each item of the catalogue that was in any list. */
   readonly #shown: Uint8Array;
+  readonly #information: Float64Array;
+  readonly #slicing: LaneSlicing;
   #users = 0;
+  /** Sum over the lists of their items' mean self-information. */
+  #novelty = 0;
+  /** Lists that hold anything. */
+  #lists = 0;
 
-  /**
-   * @param users - at most so many are added.
-   * @param items - size of the catalogue.
-   */
-  constructor(lane: Lane, users: number, items: number, options: JudgeOptions) {
+  /** @param users - at most so many are added. */
+  constructor(lane: Lane, users: number, { information, bands }: ItemKnowledge, options: JudgeOptions) {
     this.#lane = lane;
     this.#options = options;
     this.#metrics = new RankingMetrics(options.k);
     this.#perUser = new Float32Array(users);
-    this.#shown = new Uint8Array(items);
+    this.#shown = new Uint8Array(information.length);
+    this.#information = information;
+    this.#slicing = new LaneSlicing(bands);
   }
 
   /** The optimised metric of each user added, in that order. */
@@ -43,20 +59,44 @@ export class LaneTally {
     return this.#perUser.slice(0, this.#users);
   }
 
+  /** By length of history and popularity of items. */
+  get slices(): LaneSlices {
+    return this.#slicing.finish(this.#options.smallSlice ?? 30);
+  }
+
   /**
    * Adds a user.
    * @param ranks - 0-based ranks of the hits, ascending, below k; `[≥ hits]`.
    * @param relevantCount - at least 1.
+   * @param historyItems - distinct items of the training history.
    */
-  add(ranks: Int32Array, hits: number, relevantCount: number): void {
+  add(ranks: Int32Array, hits: number, relevantCount: number, historyItems: number): void {
     this.#metrics.of(ranks, hits, relevantCount, this.#measured);
     for (let m = 0; m < this.#measured.length; m++) this.#sums[m] += this.#measured[m];
-    this.#perUser[this.#users++] = this.#measured[rankingMetrics.indexOf(this.#options.metric)];
+    const value = this.#measured[rankingMetrics.indexOf(this.#options.metric)];
+    this.#slicing.addUser(historyItems, value);
+    this.#perUser[this.#users++] = value;
   }
 
-  /** Notes that an item was in a list. */
-  show(item: number): void {
-    this.#shown[item] = 1;
+  /**
+   * Notes what the user was to find.
+   * @param found - share of each that the list holds, `TopRanking.found`.
+   */
+  seek(relevant: Int32Array, found: Float32Array, relevantCount: number): void {
+    for (let i = 0; i < relevantCount; i++) this.#slicing.addRelevant(relevant[i], found[i]);
+  }
+
+  /** Notes the items of a list, `[≥ length]`. */
+  show(items: Int32Array, length: number): void {
+    if (length === 0) return;
+    let bits = 0;
+    for (let place = 0; place < length; place++) {
+      this.#shown[items[place]] = 1;
+      this.#slicing.addShown(items[place]);
+      bits += this.#information[items[place]];
+    }
+    this.#novelty += bits / length;
+    this.#lists++;
   }
 
   /** Without users there are no metrics: a mean over nobody is no 0. */
@@ -67,6 +107,7 @@ export class LaneTally {
     const metrics: Record<string, number> = {};
     for (const [m, name] of rankingMetrics.entries()) metrics[`${name}@${k}`] = this.#sums[m] / users;
     metrics[`coverage@${k}`] = this.#shown.reduce((sum, shown) => sum + shown, 0) / this.#shown.length;
+    if (this.#lists > 0) metrics[`novelty@${k}`] = this.#novelty / this.#lists;
     const stream = lanes.indexOf(this.#lane);
     return { metrics, interval: bootstrapInterval(this.#perUser.subarray(0, users), { seed, stream }), users };
   }

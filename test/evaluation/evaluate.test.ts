@@ -184,6 +184,53 @@ describe('evaluateRecommender', () => {
     },
   );
 
+  it('measures how rare the items in the lists are', async () => {
+    const { evaluation } = await evaluateRecommender(popularity, train, heldOut, options);
+    // Item 0 is in all three histories (0 bits), 1 and 2 in one (log2 3); of nobody's 3 and 4, one is taken for granted.
+    expect(evaluation.repeat.metrics['novelty@2']).toBeCloseTo(Math.log2(3) / 2, 12);
+    expect(evaluation.discovery.metrics['novelty@2']).toBeCloseTo(Math.log2(3), 12);
+  });
+
+  it('shows users by the length of their history and items by their popularity', async () => {
+    const { slices } = await evaluateRecommender(popularity, train, heldOut, { ...options, smallSlice: 1 });
+    expect(slices.repeat.users[0]).toMatchObject({ label: '1-4 items', users: 2 });
+    expect(slices.repeat.users[0].value).toBeCloseTo(firstOfTwo, 12);
+    expect(slices.repeat.users[1]).toEqual({ label: '5-19 items', users: 0, value: null });
+    // Owners: 3, 1, 1, 0, 0. Both lists are 0, 1; to find are 0, 2, 4 and 0, 2.
+    expect(slices.repeat.items).toEqual([
+      { label: 'head', items: 1, relevant: 2, recall: 1, shown: 0.5 },
+      { label: 'middle', items: 1, relevant: 0, recall: null, shown: 0.5 },
+      { label: 'tail', items: 3, relevant: 3, recall: 0, shown: 0 },
+    ]);
+    expect(slices.discovery.items.map(({ relevant }) => relevant)).toEqual([0, 0, 2]);
+    const hidden = await evaluateRecommender(popularity, train, heldOut, options);
+    expect(hidden.slices.repeat.users[0]).toEqual({ label: '1-4 items', users: 2, value: null });
+  });
+
+  it('finds as much by popularity as in all', async () => {
+    const train = shop(1, 80, 60);
+    const later = shop(2, 80, 60);
+    const judged = {
+      ...later,
+      rows: Int32Array.from(later.indptr.keys()).slice(0, 80),
+      coldUsers: 0,
+      coldItemEvents: 0,
+    };
+    // Few levels: many ties, within the lists and across their ends.
+    const model = fixed(Array.from({ length: 60 }, (_, item) => item % 7));
+    const { evaluation, slices } = await evaluateRecommender(model, train, judged, {
+      k: 20,
+      metric: 'recall',
+      seed: 1,
+    });
+    for (const lane of ['discovery', 'repeat'] as const) {
+      const hits = slices[lane].items.reduce((sum, band) => sum + (band.recall ?? 0) * band.relevant, 0);
+      const { users, metrics } = evaluation[lane];
+      expect(hits).toBeCloseTo(metrics['precision@20'] * 20 * users, 4);
+      expect(slices[lane].users.reduce((sum, band) => sum + band.users, 0)).toBe(users);
+    }
+  });
+
   it('refuses the lists of a model with a score that is not finite, and says which', async () => {
     const scoring = fixed([1, 2, 3, Number.NaN, 0]);
     const lists = { width: 1, items: new Int32Array(2), scores: new Float32Array(2), lengths: new Int32Array(2), ties: new Int32Array(2) }; // prettier-ignore

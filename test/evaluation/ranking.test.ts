@@ -79,6 +79,25 @@ describe('TopRanking', () => {
     }
   });
 
+  it('says how much of each relevant item it holds, shared among equal ones at its end', () => {
+    const shares = (scores: number[], relevant: number[], k: number) => {
+      const ranking = new TopRanking(k);
+      ranking.rank(Float32Array.from(scores), Int32Array.from(relevant), relevant.length);
+      const out = new Float32Array(relevant.length);
+      ranking.found(
+        Float32Array.from(relevant, (item) => scores[item]),
+        relevant.length,
+        out,
+      );
+      return [...out];
+    };
+    expect(shares([5, 4, 3, 2], [0, 2, 3], 2)).toEqual([1, 0, 0]);
+    // Four equal items, two of them relevant: of the ranks 2 and 3 a list of three holds one.
+    expect(shares([1, 1, 1, 1], [0, 1], 3)).toEqual([0.5, 0.5]);
+    expect(shares([9, 1, 1, 1, 0], [0, 1], 3)).toEqual([1, 0]);
+    expect(shares([-Infinity, -3, -Infinity, -1], [1, 2], 10)).toEqual([1, 0]);
+  });
+
   it.each([0, -1, 2.5])('refuses a list of length %s', (k) => {
     expect(() => new TopRanking(k)).toThrow(RangeError);
   });
