@@ -4,6 +4,8 @@ import type { Dependencies } from './dependencies.ts';
 import { modelActivities } from './models.ts';
 import { releaseActivities } from './release.ts';
 import { studyActivities } from './study.ts';
+import { tableDataActivities } from './table-data.ts';
+import { tableModelActivities } from './table-models.ts';
 
 export function createActivities(deps: Dependencies) {
   return {
@@ -11,6 +13,8 @@ export function createActivities(deps: Dependencies) {
     ...studyActivities(deps),
     ...modelActivities(deps),
     ...releaseActivities(deps),
+    ...tableDataActivities(deps),
+    ...tableModelActivities(deps),
   };
 }
 

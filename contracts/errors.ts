@@ -13,7 +13,10 @@ export const errorCodes = {
   SOURCE_EMPTY: { retryable: false, meaning: 'A data source holds no rows.' },
   COLUMN_MISSING: { retryable: false, meaning: 'A data source lacks a column that the spec names.' },
   COLUMN_TYPE: { retryable: false, meaning: 'A column cannot be read as the type that its role needs.' },
-  TARGET_INVALID: { retryable: false, meaning: 'The column to be predicted has no values, or not what its task needs.' },
+  TARGET_INVALID: {
+    retryable: false,
+    meaning: 'The column to be predicted has no values, or not what its task needs.',
+  },
   VALIDATION_FAILED: { retryable: false, meaning: 'The data breaks a validation rule of the spec.' },
   SPLIT_EMPTY: { retryable: false, meaning: 'A part of the split holds no usable rows.' },
   PARAMETER_INVALID: { retryable: false, meaning: 'An algorithm parameter is outside its table.' },

@@ -4,12 +4,14 @@ import type { BlobRef, Evaluation, Lane } from './artifacts.ts';
 import type { Stage } from './names.ts';
 import type { ParameterValues } from './parameters.ts';
 import type { PipelineSpec } from './spec.ts';
+import type { TableEvaluationSummary } from './table-evaluation.ts';
+import type { TableCandidateResult } from './table-lifecycle.ts';
 import type { RungValues, TrialPruning, TrialReport } from './study.ts';
 
 export type { StudyResult, TrialReport } from './study.ts';
 
-export interface LifecycleInput {
-  spec: PipelineSpec;
+export interface LifecycleInput<S = PipelineSpec> {
+  spec: S;
   /** SHA-256 of the spec as written, paths and all settings included, in canonical JSON. */
   specDigest: string;
   /** Where the person who started it can look: base URL of the Web UI, for links in current details. */
@@ -49,6 +51,10 @@ export interface LifecycleProgress {
   stages: StageReport[];
   trials: { total: number; done: number; failed: number; best?: TrialReport; latest: TrialReport[] };
   candidates: CandidateResult[];
+  /** In their place, of a classifier or regressor. */
+  tableCandidates?: TableCandidateResult[];
+  /** Broken rules of the data, while somebody is to decide about them. */
+  waitsFor?: string[];
   warnings: string[];
   version?: number;
   outcome?: Outcome;
@@ -238,8 +244,8 @@ export interface ExplainResult extends StageTiming {
 export interface RegisterRequest {
   model: string;
   artifact: BlobRef;
-  evaluation: Evaluation;
-  objective: { lane: Lane; metric: string };
+  evaluation: Evaluation | TableEvaluationSummary;
+  objective: { lane?: Lane; metric: string };
   parent: number | null;
 }
 export interface RegisterResult extends StageTiming {

@@ -46,7 +46,7 @@ export const objectKeys = {
   alias: (model: string, alias: Alias) => `models/${model}/aliases/${alias}.json`,
 } as const;
 
-/** Stages of `modelLifecycle`, in order. */
+/** Stages of a recommender's `modelLifecycle`, in order. */
 export const stages = [
   'ingest',
   'validate',
@@ -62,7 +62,20 @@ export const stages = [
   'test',
   'serve',
 ] as const;
-export type Stage = (typeof stages)[number];
+/** Stages of a classifier's or regressor's. */
+export const tableStages = [
+  'ingest',
+  'validate',
+  'clean',
+  'split',
+  'tune',
+  'cross-validate',
+  'train',
+  'evaluate',
+  'package',
+  'register',
+] as const;
+export type Stage = (typeof stages)[number] | (typeof tableStages)[number];
 
 /** Largest payload that may pass through Temporal, in bytes (law 1: histories carry references, never data). */
 export const maxPayloadBytes = 64 * 1024;

@@ -1,6 +1,6 @@
 /** Inputs and results of the activities that make a classifier or a regressor. As in `lifecycle.ts`: references, no data. */
 import type { BlobRef } from './artifacts.ts';
-import type { StageTiming } from './lifecycle.ts';
+import type { LifecycleInput, LifecycleResult, StageTiming } from './lifecycle.ts';
 import type { ParameterValues } from './parameters.ts';
 import type { Preparation } from './preparation.ts';
 import type { TableAlgorithmName } from './table-algorithms.ts';
@@ -50,10 +50,10 @@ export interface BehaviourResult extends StageTiming, TableRef {
 
 export interface ValidateTableRequest extends TableRef {
   dataset: string;
+  /** Of the champion, or the latest version, whose training data the drift rules compare with. */
+  model: string;
   target: string;
   rules: TableSpec['validation'];
-  /** Profile of the data that the champion has learned from, for the drift rules. */
-  reference?: { profile: BlobRef; version: number };
 }
 export interface ValidateTableResult extends StageTiming {
   /** JSON of every rule with its limit and what was found. */
@@ -61,7 +61,10 @@ export interface ValidateTableResult extends StageTiming {
   /** JSON of what every column looks like. */
   profile: BlobRef;
   rows: number;
+  /** `YYYY-MM-DD` of the latest time in the table. */
   lastDay?: string;
+  /** How many were checked. */
+  rules: number;
   /** A sentence for each broken rule; none: the data passed. */
   broken: string[];
   /** Rows that break a rule, with their reasons, and the table without them; absent where no row does. */
@@ -200,9 +203,19 @@ export interface TablePackageResult extends StageTiming {
 export interface TableCandidateResult extends TableCandidate {
   /** The objective in tuning. */
   validation?: number;
-  /** Over the folds, where the spec has some: mean and standard error. */
-  folds?: { mean: number; standardError: number; values: number[] };
-  /** On the test part. */
-  test?: TableEvaluationSummary;
+  /** Over the folds, where the spec has some. */
+  folds?: { mean: number; standardError?: number; values: number[] };
+  /** The objective on the test part; null where it is undefined there. */
+  test?: { value: number | null; interval?: [number, number] | undefined };
+  /** JSON: curves, calibration, slices. */
+  details?: BlobRef;
+  features?: number;
   chosen?: boolean;
+}
+
+export type TableLifecycleInput = LifecycleInput<TableSpec>;
+export interface TableLifecycleResult extends Omit<LifecycleResult, 'candidates' | 'champion' | 'performance'> {
+  task: TableTask;
+  direction: 'maximize' | 'minimize';
+  candidates: TableCandidateResult[];
 }

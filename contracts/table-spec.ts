@@ -33,6 +33,17 @@ const dataSchema = z
     table: tableSourceSchema.optional().describe('Files with a row for each example.'),
     interactions: interactionsSource.optional().describe('Events, of which "behaviour" makes a table.'),
     items: itemsSource.optional(),
+    eventRules: z
+      .strictObject({
+        dropReturns: z.boolean().default(true).describe('Drop events whose quantity is 0 or less.'),
+        maxEventsPerUserPerDay: z
+          .int()
+          .min(1)
+          .default(1000)
+          .describe('Users above it on any day are not human from then on.'),
+      })
+      .prefault({})
+      .describe('Which events count.'),
     behaviour: behaviourSchema.optional().describe('What a user did before each of several days, and did next.'),
   })
   .refine((d) => (d.table === undefined) !== (d.interactions === undefined), {

@@ -30,6 +30,12 @@ export const commands: readonly CommandEntry[] = [
   { name: 'status', summary: 'Show whether the stack is up and healthy', load: () => import('./commands/status.ts') },
   { name: 'run', summary: 'Start the lifecycle of a pipeline spec', load: () => import('./commands/run.ts') },
   { name: 'watch', summary: 'Show a run, running or ended', load: () => import('./commands/watch.ts') },
+  { name: 'study', summary: 'Show a study, or tell it what to do', load: () => import('./commands/study.ts') },
+  {
+    name: 'decide',
+    summary: 'Say what to do with data that breaks a rule',
+    load: () => import('./commands/decide.ts'),
+  },
   { name: 'versions', summary: 'List the versions of a model', load: () => import('./commands/versions.ts') },
   { name: 'recommend', summary: 'Ask the deployed model for a user', load: () => import('./commands/recommend.ts') },
   { name: 'approve', summary: 'Approve or reject a release that waits', load: () => import('./commands/approve.ts') },

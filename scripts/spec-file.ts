@@ -16,13 +16,13 @@ import { canonicalJson, sha256 } from '../contracts/canonical.ts';
 import { TradewindError } from '../contracts/errors.ts';
 import { holdsCredentials, isGlob, parseLocation, showLocation } from '../contracts/location.ts';
 import { nearest } from '../contracts/nearest.ts';
-import { pipelineSpecSchema, type PipelineSpec } from '../contracts/spec.ts';
+import { specSchemaOf, tasks, type AnySpec } from '../contracts/specs.ts';
 import { pipelineJsonSchema } from './schema.ts';
 import { problemsOf, spell, type KeyPath, type Problem } from './spec-problems.ts';
 
 export interface LoadedSpec {
   /** Defaults filled in; local paths of data absolute. */
-  spec: PipelineSpec;
+  spec: AnySpec;
   /** SHA-256 of the canonical JSON of the spec with defaults, and with paths as written: the same in every clone. */
   specDigest: string;
 }
@@ -44,10 +44,11 @@ export async function loadSpec(path: string): Promise<LoadedSpec> {
     );
 
   const written: unknown = document.toJS();
-  const parsed = pipelineSpecSchema.safeParse(written);
+  const task = taskOf(written);
+  const parsed = specSchemaOf(task).safeParse(written);
   const problems = parsed.success
     ? locationProblems(parsed.data)
-    : problemsOf(parsed.error.issues, written, pipelineJsonSchema());
+    : withAllTasks(problemsOf(parsed.error.issues, written, pipelineJsonSchema(task ?? 'recommend')));
   if (!parsed.success || problems.length > 0) {
     throw invalid(
       path,
@@ -68,7 +69,7 @@ export async function loadSpec(path: string): Promise<LoadedSpec> {
  * A cheap look before a workflow starts: each local path or glob of a loaded spec names a file.
  * @throws TradewindError `SOURCE_NOT_FOUND`
  */
-export async function checkLocalSources(spec: PipelineSpec): Promise<void> {
+export async function checkLocalSources(spec: AnySpec): Promise<void> {
   for (const { key, text } of locationsOf(spec)) {
     const location = parseLocation(text);
     if (location?.kind !== 'local') continue;
@@ -177,16 +178,38 @@ function lineOf(document: Document, lines: LineCounter, path: KeyPath): number {
   return lines.linePos(offset).line;
 }
 
-function* locationsOf(spec: PipelineSpec): Generator<{ key: KeyPath; text: string }> {
-  for (const section of ['interactions', 'items'] as const) {
-    const path = spec.data[section]?.path;
+function taskOf(written: unknown): unknown {
+  return typeof written === 'object' && written !== null && 'task' in written ? written.task : undefined;
+}
+
+/** A task that there is not is held against the schema of one; the others may have been meant. */
+function withAllTasks(problems: readonly Problem[]): Problem[] {
+  return problems.map((problem) =>
+    problem.path.length === 1 && problem.path[0] === 'task' && problem.value !== undefined
+      ? { ...problem, rule: `be one of ${tasks.map((task) => `"${task}"`).join(', ')}` }
+      : problem,
+  );
+}
+
+interface Source {
+  path: string | string[];
+}
+const sections = ['interactions', 'items', 'table'] as const;
+
+function sourceOf(spec: AnySpec, section: (typeof sections)[number]): Source | undefined {
+  return (spec.data as Partial<Record<typeof section, Source>>)[section];
+}
+
+function* locationsOf(spec: AnySpec): Generator<{ key: KeyPath; text: string }> {
+  for (const section of sections) {
+    const path = sourceOf(spec, section)?.path;
     const key = ['data', section, 'path'];
     if (typeof path === 'string') yield { key, text: path };
     else if (path !== undefined) for (const [index, text] of path.entries()) yield { key: [...key, index], text };
   }
 }
 
-function locationProblems(spec: PipelineSpec): Problem[] {
+function locationProblems(spec: AnySpec): Problem[] {
   return [...locationsOf(spec)]
     .filter(({ text }) => parseLocation(text) === null)
     .map(({ key, text }) =>
@@ -207,12 +230,13 @@ function locationProblems(spec: PipelineSpec): Problem[] {
     );
 }
 
-function withAbsolutePaths(spec: PipelineSpec, folder: string): PipelineSpec {
+function withAbsolutePaths<S extends AnySpec>(spec: S, folder: string): S {
   const absolute = (text: string) => (parseLocation(text)?.kind === 'local' ? resolve(folder, text) : text);
-  const moved = <S extends { path: string | string[] }>(source: S): S => ({
-    ...source,
-    path: typeof source.path === 'string' ? absolute(source.path) : source.path.map(absolute),
+  const moved = sections.flatMap((section) => {
+    const source = sourceOf(spec, section);
+    if (source === undefined) return [];
+    const path = typeof source.path === 'string' ? absolute(source.path) : source.path.map(absolute);
+    return [[section, { ...source, path }]];
   });
-  const { interactions, items } = spec.data;
-  return { ...spec, data: { ...spec.data, interactions: moved(interactions), ...(items && { items: moved(items) }) } };
+  return { ...spec, data: { ...spec.data, ...Object.fromEntries(moved) } };
 }

@@ -4,9 +4,9 @@
  */
 import { setCurrentDetails } from '@temporalio/workflow';
 import type { CandidateResult, LifecycleProgress, Links, StageReport, StageTiming } from '../contracts/lifecycle.ts';
-import { algorithms } from '../contracts/algorithms.ts';
-import { stages, type Stage } from '../contracts/names.ts';
-import type { ParameterTable } from '../contracts/parameters.ts';
+import { parametersOf, titleOf } from '../contracts/algorithm-titles.ts';
+import type { Stage } from '../contracts/names.ts';
+import type { TableCandidateResult } from '../contracts/table-lifecycle.ts';
 import { markStage } from './attributes.ts';
 
 // Plain symbols: every font has them, a browser without emoji fonts too.
@@ -23,7 +23,12 @@ export class Board {
   readonly #links: Links | undefined;
   readonly #objective: string;
 
-  constructor(subject: { model: string; dataset: string; seed: number }, objective: string, links: Links | undefined) {
+  constructor(
+    subject: { model: string; dataset: string; seed: number },
+    objective: string,
+    stages: readonly Stage[],
+    links: Links | undefined,
+  ) {
     this.progress = {
       ...subject,
       objective,
@@ -64,7 +69,8 @@ export class Board {
 
   /** A stage that ran inside another one: its time is known from its result. */
   record(stage: Stage, note: string, milliseconds?: number): void {
-    Object.assign(this.#report(stage), { state: 'done', note, milliseconds });
+    Object.assign(this.#report(stage), { state: 'done', note, ...(milliseconds !== undefined && { milliseconds }) });
+    delete this.progress.waitsFor;
     markStage(stage);
     this.#show();
   }
@@ -83,7 +89,7 @@ export class Board {
   trials(trials: LifecycleProgress['trials']): void {
     this.progress.trials = trials;
     const { done, failed, total, best } = trials;
-    const found = best?.value === undefined ? '' : `, best ${best.value.toFixed(4)} by ${best.algorithm}`;
+    const found = best?.value === undefined ? '' : `, best ${best.value.toFixed(4)} by ${titleOf(best.algorithm)}`;
     this.note('tune', `${done + failed} of ${total} trials${found}`);
   }
 
@@ -94,6 +100,18 @@ export class Board {
 
   candidates(candidates: CandidateResult[]): void {
     this.progress.candidates = candidates;
+    this.#show();
+  }
+
+  tableCandidates(candidates: TableCandidateResult[]): void {
+    this.progress.tableCandidates = candidates;
+    this.#show();
+  }
+
+  /** A stage that goes on only when somebody decides. */
+  wait(stage: Stage, note: string, reasons: readonly string[]): void {
+    Object.assign(this.#report(stage), { state: 'running', note });
+    this.progress.waitsFor = [...reasons];
     this.#show();
   }
 
@@ -112,7 +130,17 @@ export class Board {
   }
 
   markdown(): string {
-    const { model, dataset, seed, stages: reports, candidates, warnings, outcome } = this.progress;
+    const {
+      model,
+      dataset,
+      seed,
+      stages: reports,
+      candidates,
+      tableCandidates,
+      waitsFor,
+      warnings,
+      outcome,
+    } = this.progress;
     const lines = [`**${model}** on \`${dataset}\`, seed ${seed}`, '', '| stage | | time | |', '|---|---|--:|---|'];
     for (const { stage, state, milliseconds, cached, note } of reports) {
       const time = milliseconds === undefined ? '' : cached ? 'cached' : duration(milliseconds);
@@ -122,6 +150,12 @@ export class Board {
       lines.push('', `| | candidate | tuning ${this.#objective} | discovery | repeat |`, '|---|---|--:|--:|--:|');
       for (const c of candidates) lines.push(candidateRow(c, this.#objective));
     }
+    if (tableCandidates) {
+      lines.push('', `| | candidate | tuning ${this.#objective} | folds | test |`, '|---|---|--:|--:|--:|');
+      for (const c of tableCandidates) lines.push(tableCandidateRow(c));
+    }
+    if (waitsFor)
+      lines.push('', '**Waits for a decision** about its data:', '', ...waitsFor.map((text) => `- ${escape(text)}`));
     if (outcome) lines.push('', `**${outcomeTitle(outcome.kind)}**: ${escape(outcome.reason)}`);
     if (warnings.length > 0)
       lines.push('', 'Worth a look in the data:', '', ...warnings.map((text) => `- ${escape(text)}`));
@@ -144,13 +178,20 @@ export class Board {
 
 function candidateRow(c: CandidateResult, objective: string): string {
   const of = (lane: 'discovery' | 'repeat') => number(c.evaluation?.[lane].metrics[objective]);
-  const name = `${algorithms[c.algorithm].title}${settings(c)}`;
+  const name = `${titleOf(c.algorithm)}${settings(c)}`;
   return `| ${c.chosen ? '★' : ''} | ${name} | ${number(c.validation)} | ${of('discovery')} | ${of('repeat')} |`;
 }
 
+function tableCandidateRow(c: TableCandidateResult): string {
+  const folds = c.folds && `${c.folds.mean.toFixed(4)} ± ${(c.folds.standardError ?? 0).toFixed(4)}`;
+  const interval = c.test?.interval && ` (${c.test.interval.map((x) => x.toFixed(4)).join(' – ')})`;
+  const name = `${titleOf(c.algorithm)}${settings(c)}`;
+  return `| ${c.chosen ? '★' : ''} | ${name} | ${number(c.validation)} | ${folds ?? ''} | ${number(c.test?.value ?? undefined)}${interval ?? ''} |`;
+}
+
 /** What differs from the algorithm's defaults. */
-function settings({ algorithm, parameters }: CandidateResult): string {
-  const table: ParameterTable = algorithms[algorithm].parameters;
+function settings({ algorithm, parameters }: Pick<CandidateResult, 'parameters'> & { algorithm: string }): string {
+  const table = parametersOf(algorithm);
   const text = Object.entries(parameters)
     .filter(([name, value]) => table[name]?.default !== value)
     .map(([name, value]) => `${name}=${value}`)

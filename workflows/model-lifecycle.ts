@@ -10,7 +10,7 @@ import {
   workflowInfo,
   WorkflowIdReusePolicy,
 } from '@temporalio/workflow';
-import { algorithms } from '../contracts/algorithms.ts';
+import { algorithms, type AlgorithmName } from '../contracts/algorithms.ts';
 import type {
   CandidateResult,
   LifecycleInput,
@@ -22,15 +22,26 @@ import type {
   StudyResult,
 } from '../contracts/lifecycle.ts';
 import { resolveCutOffs } from '../contracts/cut-offs.ts';
-import { workflowIds } from '../contracts/names.ts';
+import { stages, workflowIds } from '../contracts/names.ts';
+import type { PipelineSpec } from '../contracts/spec.ts';
+import type { TableLifecycleResult } from '../contracts/table-lifecycle.ts';
+import type { TableSpec } from '../contracts/table-spec.ts';
 import { markSubject, markVersion } from './attributes.ts';
 import { Board } from './board.ts';
 import { progressQuery, trialsSignal } from './messages.ts';
 import { computeOn, computeOnCpu, doQuickly } from './options.ts';
 import { releaseModel } from './release-model.ts';
+import { tableLifecycle } from './table-lifecycle.ts';
 import { tuneModel } from './tune-model.ts';
 
-export async function modelLifecycle(input: LifecycleInput): Promise<LifecycleResult> {
+export async function modelLifecycle(
+  input: LifecycleInput<PipelineSpec | TableSpec>,
+): Promise<LifecycleResult | TableLifecycleResult> {
+  const { spec } = input;
+  return spec.task === 'recommend' ? recommenderLifecycle({ ...input, spec }) : tableLifecycle({ ...input, spec });
+}
+
+async function recommenderLifecycle(input: LifecycleInput): Promise<LifecycleResult> {
   const { spec, specDigest, links } = input;
   const { model, seed, objective } = spec;
   const started = Date.now();
@@ -38,7 +49,7 @@ export async function modelLifecycle(input: LifecycleInput): Promise<LifecycleRe
   const metric = `${objective.metric}@${objective.k}`;
   const dataset = spec.data.name;
   markSubject({ model, dataset });
-  const board = new Board({ model, dataset, seed }, metric, links);
+  const board = new Board({ model, dataset, seed }, metric, stages, links);
   setHandler(progressQuery, () => board.progress);
   setHandler(trialsSignal, (trials) => board.trials(trials));
 
@@ -100,9 +111,12 @@ export async function modelLifecycle(input: LifecycleInput): Promise<LifecycleRe
             model,
             dataset,
             seed,
-            part: parts.tuning,
-            objective,
-            candidates: withBaseline(spec.candidates),
+            subject: {
+              kind: 'recommender',
+              part: parts.tuning,
+              objective,
+              candidates: withBaseline(spec.candidates),
+            },
             tuning: spec.tuning,
             compute: spec.compute,
           },
@@ -118,7 +132,7 @@ export async function modelLifecycle(input: LifecycleInput): Promise<LifecycleRe
   );
 
   const results: CandidateResult[] = study.best.map((trial) => ({
-    algorithm: trial.algorithm,
+    algorithm: trial.algorithm as AlgorithmName,
     parameters: trial.parameters,
     validation: trial.value,
   }));

@@ -56,7 +56,7 @@ export interface Device {
 }
 
 /** Asks a GPU worker first when the spec wants one; when none takes the work in the stated time, a CPU worker gets it. */
-export async function computeOn<N extends 'trial' | 'train'>(
+export async function computeOn<N extends 'trial' | 'train' | 'tableTrial' | 'tableTrain'>(
   { device, gpuWaitSeconds }: Device,
   name: N,
   summary: string,

@@ -1,6 +1,7 @@
 /** What a run looks like in a terminal of 80 columns: a line per stage as it ends, then the table of candidates. */
+import { titleOf } from '../../contracts/algorithm-titles.ts';
 import type { CandidateResult, LifecycleProgress, LifecycleResult, StageReport } from '../../contracts/lifecycle.ts';
-import { algorithms } from '../../contracts/algorithms.ts';
+import type { TableCandidateResult, TableLifecycleResult } from '../../contracts/table-lifecycle.ts';
 import { clip, duration, LiveLines, style, table, terminalWidth, wrap } from '../terminal.ts';
 import type { PendingFault } from './failures.ts';
 import type { Watcher } from './follow.ts';
@@ -18,6 +19,7 @@ export class StageLines implements Watcher {
   readonly #drawn = new Set<string>();
   readonly #live = new LiveLines();
   #trialsTold = 0;
+  #waitTold = false;
 
   progress(progress: LifecycleProgress): void {
     const ended = progress.stages.filter(
@@ -27,6 +29,11 @@ export class StageLines implements Watcher {
     for (const report of ended) {
       this.#drawn.add(report.stage);
       this.#print(stageLine(report));
+    }
+    if (progress.waitsFor && !this.#waitTold) {
+      this.#waitTold = true;
+      for (const reason of progress.waitsFor) this.#print(bullet(style.yellow('!'), reason).join('\n'));
+      this.#print(`${style.yellow('The run waits for a decision about its data')} (tradewind decide)`);
     }
     const running = progress.stages.find((s) => s.state === 'running');
     if (running) this.#running(running, progress.trials);
@@ -70,10 +77,11 @@ function stageLine({ stage, state, milliseconds, cached, note }: StageReport): s
 }
 
 /** Columns in front of a note. */
-const noteIndent = 22;
+const stageWidth = 14;
+const noteIndent = stageWidth + 13;
 
 function head(mark: string, stage: string, time: string): string {
-  return `${mark} ${stage.padEnd(9)} ${style.dim(time.padStart(8))}  `;
+  return `${mark} ${stage.padEnd(stageWidth)} ${style.dim(time.padStart(8))}  `;
 }
 
 /** One line, cut: what is drawn again and again must not wrap. */
@@ -98,11 +106,35 @@ export function candidateTable(candidates: CandidateResult[], metric: string): s
     ],
     candidates.map((c) => [
       c.chosen ? style.green('★') : '',
-      `${algorithms[c.algorithm].title}${variant(c)}`,
+      `${titleOf(c.algorithm)}${variant(c)}`,
       number(c.validation),
       number(c.evaluation?.discovery.metrics[metric]),
       interval(c.evaluation?.discovery.interval),
       number(c.evaluation?.repeat.metrics[metric]),
+    ]),
+  );
+}
+
+export function tableCandidateTable(candidates: TableCandidateResult[], metric: string): string {
+  const folds = candidates.some((c) => c.folds);
+  return table(
+    [
+      { title: '' },
+      { title: `candidate (${metric})`, flexible: true },
+      { title: 'features', align: 'right' },
+      { title: 'tuning', align: 'right' },
+      ...(folds ? [{ title: 'folds', align: 'right' } as const] : []),
+      { title: 'test', align: 'right' },
+      { title: '95 % interval', align: 'right' },
+    ],
+    candidates.map((c) => [
+      c.chosen ? style.green('★') : '',
+      titleOf(c.algorithm),
+      String(c.features ?? ''),
+      number(c.validation),
+      ...(folds ? [c.folds ? `${number(c.folds.mean)} ± ${number(c.folds.standardError)}` : ''] : []),
+      number(c.test?.value ?? undefined),
+      interval(c.test?.interval),
     ]),
   );
 }
@@ -127,9 +159,14 @@ export interface ResultPlaces {
   curl?: string;
 }
 
-export function resultLines(result: LifecycleResult, places: ResultPlaces): string {
-  const { outcome, performance } = result;
-  const lines = [candidateTable(result.candidates, result.metric), ''];
+export function resultLines(result: LifecycleResult | TableLifecycleResult, places: ResultPlaces): string {
+  const { outcome } = result;
+  const performance = 'task' in result ? undefined : result.performance;
+  const candidates =
+    'task' in result
+      ? tableCandidateTable(result.candidates, result.metric)
+      : candidateTable(result.candidates, result.metric);
+  const lines = [candidates, ''];
   const verdict = {
     deployed: 'deployed',
     unchanged: 'unchanged',

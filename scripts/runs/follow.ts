@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WorkflowFailedError, type Client, type WorkflowHandle } from '@temporalio/client';
 import type { LifecycleProgress, LifecycleResult } from '../../contracts/lifecycle.ts';
+import type { TableLifecycleResult } from '../../contracts/table-lifecycle.ts';
 import { workflowIds } from '../../contracts/names.ts';
 import { pendingFaults, rootFailure, type PendingFault, type RunFailure } from './failures.ts';
 
@@ -12,7 +13,8 @@ export interface Watcher {
   silent(): void;
 }
 
-export type Ending = { result: LifecycleResult } | { failure: RunFailure } | { stopped: 'detached' };
+export type Ending =
+  { result: LifecycleResult | TableLifecycleResult } | { failure: RunFailure } | { stopped: 'detached' };
 
 const pollMilliseconds = 400;
 /** Faults are looked up less often: each look describes the workflow and its study. */

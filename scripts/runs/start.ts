@@ -5,7 +5,7 @@ import type { LifecycleInput, Links } from '../../contracts/lifecycle.ts';
 import { taskQueues, workflowIds } from '../../contracts/names.ts';
 import { findOversize, oversizeMessage } from '../../contracts/payload.ts';
 import { TradewindError } from '../../contracts/errors.ts';
-import type { PipelineSpec } from '../../contracts/spec.ts';
+import type { AnySpec } from '../../contracts/specs.ts';
 
 /** UTC to the second, and four characters that keep two runs of one second apart. */
 function newRunName(now = new Date()): string {
@@ -13,9 +13,9 @@ function newRunName(now = new Date()): string {
   return `${stamp}-${randomBytes(2).toString('hex')}`;
 }
 
-export function lifecycleStart(loaded: { spec: PipelineSpec; specDigest: string }, links: Links) {
+export function lifecycleStart(loaded: { spec: AnySpec; specDigest: string }, links: Links) {
   const { spec, specDigest } = loaded;
-  const input: LifecycleInput = { spec, specDigest, links };
+  const input: LifecycleInput<AnySpec> = { spec, specDigest, links };
   const oversize = findOversize('pipeline spec', [input]);
   if (oversize) {
     throw new TradewindError('PAYLOAD_TOO_LARGE', {
@@ -28,7 +28,7 @@ export function lifecycleStart(loaded: { spec: PipelineSpec; specDigest: string 
   return {
     workflowType: 'modelLifecycle',
     taskQueue: taskQueues.orchestration,
-    args: [input] as [LifecycleInput],
+    args: [input] as [LifecycleInput<AnySpec>],
     staticSummary: `${spec.model} on ${spec.data.name}, seed ${spec.seed}`,
     staticDetails: spec.description ?? `Lifecycle of the model ${spec.model}.`,
     typedSearchAttributes: new TypedSearchAttributes([

@@ -1,6 +1,7 @@
 /** Shows a run to its end and prints what came of it: behind `run --wait`, `watch` and the demo. */
 import type { Client } from '@temporalio/client';
 import type { LifecycleResult } from '../../contracts/lifecycle.ts';
+import type { TableLifecycleResult } from '../../contracts/table-lifecycle.ts';
 import { isErrorCode } from '../../contracts/errors.ts';
 import { exampleUser } from '../api-client.ts';
 import type { StackState } from '../stack/connection.ts';
@@ -24,7 +25,7 @@ export async function watchRun({
   workflowId,
   url,
   json,
-}: WatchRun): Promise<LifecycleResult | undefined> {
+}: WatchRun): Promise<LifecycleResult | TableLifecycleResult | undefined> {
   const leave = new AbortController();
   const onInterrupt = () => leave.abort();
   process.once('SIGINT', onInterrupt);
@@ -51,7 +52,7 @@ export async function watchRun({
     printJson({ workflowId, url, ...result });
   } else {
     const curl =
-      result.outcome.kind === 'deployed' || result.outcome.kind === 'unchanged'
+      !('task' in result) && (result.outcome.kind === 'deployed' || result.outcome.kind === 'unchanged')
         ? await curlLine(state, result)
         : undefined;
     console.log(`\n${resultLines(result, { ...(url ? { workflowUrl: url } : {}), ...(curl ? { curl } : {}) })}`);

@@ -8,13 +8,15 @@ import { readHeldOut, readInteractions } from '../../data/interactions.ts';
 import { profileInteractions } from '../../data/profile.ts';
 import { splitInteractions } from '../../data/split.ts';
 import { requireValid, validateInteractions } from '../../data/validate.ts';
+import type { PipelineSpec } from '../../contracts/spec.ts';
 import { loadSpec } from '../../scripts/spec-file.ts';
 import { folder } from './files.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
 test('the shipped sample goes through all data stages and has the numbers that are known of it', async () => {
-  const { spec } = await loadSpec(join(root, 'pipelines/grocery-discovery.yaml'));
+  const loaded = await loadSpec(join(root, 'pipelines/grocery-discovery.yaml'));
+  const spec = loaded.spec as PipelineSpec;
   const { interactions, items } = spec.data;
   const dir = folder();
   const file = (name: string) => join(dir, name);

@@ -20,9 +20,10 @@ interface Schema {
   maximum?: number;
   default?: string | number | boolean;
 }
-const schema = JSON.parse(
+const pipelineSchema = JSON.parse(
   readFileSync(new URL('../../contracts/pipeline.schema.json', import.meta.url), 'utf8'),
-) as Schema;
+) as { else: Schema };
+const schema = pipelineSchema.else;
 
 /** Rows of the page's tables: first cell without its backticks, and the others. */
 function rowsOf(text: string): Map<string, { fallback: string; meaning: string }> {

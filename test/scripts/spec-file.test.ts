@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, onTestFinished, test } from 'vitest';
 import { TradewindError } from '../../contracts/errors.ts';
+import type { PipelineSpec } from '../../contracts/spec.ts';
 import { pipelineJsonSchema, pipelineSchemaPath } from '../../scripts/schema.ts';
 import { checkLocalSources, loadSpec } from '../../scripts/spec-file.ts';
 
@@ -79,7 +80,7 @@ test('the committed JSON Schema is what the zod schema says', () => {
 test('defaults are filled in and local paths start at the file; other addresses stay', async () => {
   const dir = folder();
   const path = write(valid.replace('path: events.csv', 'path: [../a.csv, s3://b/k.csv, https://x.example/y.csv]'), dir);
-  const { spec } = await loadSpec(path);
+  const spec = (await loadSpec(path)).spec as PipelineSpec;
   expect(spec.data.interactions.path).toEqual([join(dirname(dir), 'a.csv'), 's3://b/k.csv', 'https://x.example/y.csv']);
   expect(spec.tuning).toEqual({ trials: 5, parallel: 2, sampler: 'random', timeoutMinutes: 60 });
   expect(spec.preparation.minUsersPerItem).toBe(5);
@@ -133,7 +134,12 @@ test.each([
     'algorithm: asl',
     'shop.yaml:17 candidates[1].algorithm: must be one of "popularity", "item-knn", "als". Got "asl". Did you mean "als"?',
   ],
-  ['a wrong task', 'task: recommend', 'task: classify', 'shop.yaml:2 task: must be "recommend". Got "classify".'],
+  [
+    'a wrong task',
+    'task: recommend',
+    'task: rank',
+    'shop.yaml:2 task: must be one of "recommend", "classify", "regress". Got "rank".',
+  ],
   [
     'a bad model name',
     'model: shop',

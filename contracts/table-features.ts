@@ -1,0 +1,80 @@
+/** Which columns of a table a model may learn from, and what a trial's parameters mean. Pure: workflows call it. */
+import type { ParameterValues } from './parameters.ts';
+import type { ColumnStepName, Preparation, PreparedColumns } from './preparation.ts';
+import { columnSteps } from './preparation.ts';
+import { completeParameters, type ParameterTable } from './parameters.ts';
+import type { TableAlgorithmName } from './table-algorithms.ts';
+import type { TableCandidate } from './table-lifecycle.ts';
+import type { TableSpec } from './table-spec.ts';
+import type { ColumnDefinition, ColumnKind } from './tables.ts';
+
+/** All columns but the target and those that say who and when: an id is known by heart, and helps with nobody new. */
+export function featureColumns(
+  { split, cleaning, data }: Pick<TableSpec, 'split' | 'cleaning' | 'data'>,
+  columns: readonly ColumnDefinition[],
+  target: string,
+): string[] {
+  const without = new Set([target, ...(cleaning.duplicateKeys ?? [])]);
+  if (data.behaviour) for (const name of ['user', 'time']) without.add(name);
+  if (split.by === 'grouped') without.add(split.group);
+  if (split.by === 'time' || split.by === 'leaveLastOut') without.add(split.time);
+  if (split.by === 'leaveLastOut') without.add(split.user);
+  if (cleaning.humans) without.add(cleaning.humans.user).add(cleaning.humans.time);
+  return columns.map(({ name }) => name).filter((name) => !without.has(name));
+}
+
+/** Those that the model's activities read. */
+export function learningColumns(
+  columns: readonly ColumnDefinition[],
+  features: readonly string[],
+  target: string,
+  slices: readonly string[],
+): ColumnDefinition[] {
+  const read = new Set([...features, target, ...slices]);
+  return columns.filter(({ name }) => read.has(name));
+}
+
+/** The way that columns of a kind go where a spec does not say. */
+const byKind: Record<ColumnKind, readonly ColumnStepName[]> = {
+  number: ['impute', 'scale'],
+  boolean: ['impute'],
+  category: ['oneHot'],
+  text: ['tfIdf'],
+  time: ['dateParts', 'scale'],
+};
+
+/** What `settlePreparation` matches a section's patterns with. */
+export function preparationColumns(
+  columns: readonly ColumnDefinition[],
+  features: readonly string[],
+): { names: string[]; byDefault: PreparedColumns[] } {
+  const offered = columns.filter(({ name }) => features.includes(name));
+  const kinds = [...new Set(offered.map(({ kind }) => kind))];
+  return {
+    names: offered.map(({ name }) => name),
+    byDefault: kinds.map((kind) => ({
+      columns: offered.filter((column) => column.kind === kind).map(({ name }) => name),
+      steps: byKind[kind].map((step) => {
+        const table: ParameterTable = columnSteps[step].parameters;
+        return { step, parameters: completeParameters(`the step "${step}"`, table, {}) };
+      }),
+    })),
+  };
+}
+
+/**
+ * A trial's parameters are those of its algorithm and, with a point in their names, what was drawn for the preparation.
+ */
+export function trialCandidate(
+  { algorithm, parameters }: { algorithm: string; parameters: Readonly<ParameterValues> },
+  settle: (drawn: ParameterValues) => Preparation,
+): TableCandidate {
+  const entries = Object.entries(parameters);
+  const own = entries.filter(([name]) => !name.includes('.'));
+  const drawn = entries.filter(([name]) => name.includes('.'));
+  return {
+    algorithm: algorithm as TableAlgorithmName,
+    parameters: Object.fromEntries(own),
+    preparation: settle(Object.fromEntries(drawn)),
+  };
+}

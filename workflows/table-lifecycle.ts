@@ -1,0 +1,437 @@
+/** The lifecycle of a classifier or regressor: from files, or from events, to a registered version. */
+import {
+  ApplicationFailure,
+  ChildWorkflowFailure,
+  executeChild,
+  setHandler,
+  TimeoutFailure,
+  workflowInfo,
+  WorkflowIdReusePolicy,
+} from '@temporalio/workflow';
+import { titleOf } from '../contracts/algorithm-titles.ts';
+import { resolveCutOff } from '../contracts/cut-offs.ts';
+import type { Outcome, StudyResult } from '../contracts/lifecycle.ts';
+import { tableStages, workflowIds } from '../contracts/names.ts';
+import { settlePreparation } from '../contracts/preparation-spec.ts';
+import { tableMetrics, type TableMetricName } from '../contracts/table-evaluation.ts';
+import type {
+  TableCandidate,
+  TableCandidateResult,
+  TableLifecycleInput,
+  TableLifecycleResult,
+  TableRef,
+  TableWork,
+} from '../contracts/table-lifecycle.ts';
+import { featureColumns, learningColumns, preparationColumns, trialCandidate } from '../contracts/table-features.ts';
+import { markSubject, markVersion } from './attributes.ts';
+import { Board } from './board.ts';
+import { DataGate } from './data-decision.ts';
+import { progressQuery, trialsSignal } from './messages.ts';
+import { computeOn, computeOnCpu, doQuickly } from './options.ts';
+import { tuneModel } from './tune-model.ts';
+
+export async function tableLifecycle(input: TableLifecycleInput): Promise<TableLifecycleResult> {
+  const { spec, specDigest, links } = input;
+  const { model, seed, task } = spec;
+  const { metric } = spec.objective;
+  const { direction } = tableMetrics[metric];
+  const started = Date.now();
+  const { workflowId, runId } = workflowInfo();
+  const dataset = spec.data.name;
+  markSubject({ model, dataset });
+  const gate = new DataGate();
+  const board = new Board({ model, dataset, seed }, metric, tableStages, links);
+  setHandler(progressQuery, () => board.progress);
+  setHandler(trialsSignal, (trials) => board.trials(trials));
+  const warnings: string[] = [];
+  const warn = (more: readonly string[]) => board.warnings(warnings.push(...more) > 0 ? warnings : []);
+
+  const ingested = await board.during('ingest', ingest, ingestNote);
+  warn(ingested.warnings);
+  const { target, columns } = ingested;
+
+  const validated = await board.during(
+    'validate',
+    () =>
+      computeOnCpu('validateTable', 'check the rules of the spec', {
+        table: ingested.table,
+        columns,
+        dataset,
+        model,
+        target,
+        rules: spec.validation,
+      }),
+    (r) =>
+      `${count(r.rows)} rows, ${columns.length} columns; ${r.rules} rules${r.broken.length > 0 ? `, ${r.broken.length} broken` : ' hold'}`,
+  );
+  warn(validated.warnings);
+  const table = await passGate();
+
+  const features = featureColumns(spec, columns, target);
+  const cleaned = await board.during(
+    'clean',
+    () =>
+      computeOnCpu('cleanTable', 'drop rows that are worth nothing', {
+        table,
+        columns,
+        target,
+        task,
+        cleaning: spec.cleaning,
+        features,
+      }),
+    (r) =>
+      `${count(r.rows)} rows kept${droppedNote(r.dropped)}${r.merged > 0 ? `; ${count(r.merged)} of rare classes merged` : ''}`,
+  );
+  const parts = await board.during(
+    'split',
+    () =>
+      computeOnCpu('splitTable', `split by ${spec.split.by}`, {
+        table: cleaned.table,
+        columns,
+        target,
+        task,
+        split: spec.split,
+        seed,
+        features,
+        ...(ingested.horizonDays !== undefined && { gapDays: ingested.horizonDays }),
+      }),
+    ({ rows, folds, classes }) =>
+      `${count(rows.train)} rows to train, ${count(rows.validation)} to validate, ${count(rows.test)} to test` +
+      `${folds > 0 ? `; ${folds} folds` : ''}${classes.length > 0 ? `; ${classes.length} classes` : ''}`,
+  );
+  warn(parts.warnings);
+  requireMetricOf(metric, parts.classes.length);
+
+  const work: TableWork = {
+    table: cleaned.table,
+    columns: learningColumns(columns, features, target, spec.evaluation.slices),
+    split: parts.split,
+    target,
+    task,
+    classes: parts.classes,
+    metric,
+    seed,
+  };
+  const preparing = preparationColumns(columns, features);
+  const judgedOn = parts.folds > 0 ? 'folds' : 'validation';
+  const study = await board.during('tune', tune, studyNote);
+
+  const results: TableCandidateResult[] = study.best.map((trial) => ({
+    ...trialCandidate(trial, (drawn) => settlePreparation(spec.preparation, drawn, preparing)),
+    validation: trial.value!,
+  }));
+  if (parts.folds > 0) await board.during('cross-validate', crossValidate, foldsNote);
+  else board.skip('cross-validate', 'the spec has no folds');
+
+  const trained = await board.during(
+    'train',
+    () =>
+      Promise.all(
+        results.map((candidate) =>
+          computeOn(
+            spec.compute,
+            'tableTrain',
+            `train ${titleOf(candidate.algorithm)} on all but the test part`,
+            { ...work, ...candidateOf(candidate) },
+            () => undefined,
+          ),
+        ),
+      ),
+    (r) => `${r.length} candidates on ${count(parts.rows.learning)} rows`,
+  );
+  const judged = await board.during(
+    'evaluate',
+    () =>
+      Promise.all(
+        trained.map(({ preparation, model: state }, i) =>
+          computeOnCpu('tableEvaluate', `judge ${titleOf(results[i].algorithm)} on the test part`, {
+            ...work,
+            algorithm: results[i].algorithm,
+            preparation,
+            model: state,
+            slices: spec.evaluation.slices,
+          }),
+        ),
+      ),
+    () => `${count(parts.rows.test)} rows that nothing has learned from`,
+  );
+  for (const [i, candidate] of results.entries()) {
+    candidate.test = { value: judged[i].summary.objective.value, interval: judged[i].summary.objective.interval };
+    candidate.details = judged[i].details;
+    candidate.features = trained[i].features;
+  }
+  // By what came before the test part alone: the test part only reports (law 5).
+  const best = bestOf(results);
+  const place = results.indexOf(best);
+  best.chosen = true;
+  board.tableCandidates(results);
+
+  const packaged = await board.during(
+    'package',
+    () =>
+      computeOnCpu('packageTable', 'one ONNX graph, checked against the model', {
+        ...work,
+        ...candidateOf(best),
+        model,
+        fitted: { preparation: trained[place].preparation, model: trained[place].model },
+        profile: validated.profile,
+        specDigest,
+        dataDigest: ingested.dataDigest,
+        trainedUntil: trainedUntil(),
+      }),
+    (r) => `${megabytes(r.graph.bytes)} ONNX, equal on ${count(r.verified.rows)} rows`,
+  );
+  const registered = await board.during(
+    'register',
+    () =>
+      doQuickly('register', `artifact ${packaged.artifact.digest.slice(0, 12)}`, {
+        model,
+        artifact: packaged.artifact,
+        evaluation: judged[place].summary,
+        objective: { metric },
+        parent: null,
+      }),
+    (r) => `version ${r.version}${r.created ? '' : ' (this artifact was registered before)'}`,
+  );
+  const { version } = registered;
+  markSubject({ model, dataset, version });
+  markVersion(version);
+  const outcome: Outcome = {
+    kind: 'registered',
+    version,
+    reason: refusal() ?? 'it passed the gates of its spec; the spec names no target',
+  };
+  board.outcome(outcome);
+  const result: TableLifecycleResult = {
+    task,
+    model,
+    metric,
+    direction,
+    version,
+    created: registered.created,
+    artifactDigest: packaged.artifact.digest,
+    outcome,
+    candidates: results,
+    warnings,
+    table: '',
+    report: '',
+    milliseconds: Date.now() - started,
+  };
+  const written = await doQuickly('writeReport', 'the run, for people and for scripts', {
+    workflowId,
+    markdown: board.markdown(),
+    report: {
+      ...result,
+      runId,
+      specDigest,
+      dataDigest: ingested.dataDigest,
+      evaluations: judged,
+      study,
+      validation: validated.report,
+      quarantine: validated.quarantine,
+      profile: validated.profile,
+      split: parts.summary,
+      stages: board.progress.stages,
+    },
+  });
+  return { ...result, ...written };
+
+  async function ingest(): Promise<Ingested> {
+    const { data } = spec;
+    if (data.table) {
+      const { target: column } = data.table;
+      const read = await computeOnCpu('ingestTable', `read ${dataset}`, { data });
+      return { ...read, target: column };
+    }
+    const events = await computeOnCpu('ingest', `read the events of ${dataset}`, {
+      data: { name: dataset, interactions: data.interactions!, ...(data.items && { items: data.items }) },
+    });
+    const humans = await computeOnCpu('clean', 'drop what is no purchase', {
+      interactions: events.interactions,
+      items: events.items,
+      preparation: { ...data.eventRules, minUsersPerItem: 1, minItemsPerUser: 1 },
+    });
+    const made = await computeOnCpu('makeBehaviour', 'what each user did before each day', {
+      interactions: humans.interactions,
+      items: events.items,
+      behaviour: data.behaviour!,
+    });
+    return { ...made, dataDigest: events.dataDigest, cached: events.cached && humans.cached && made.cached };
+  }
+
+  /** Waits for a decision where a rule is broken; gives the table to go on with. */
+  async function passGate(): Promise<TableRef['table']> {
+    const { broken, report, quarantine } = validated;
+    if (broken.length === 0) return ingested.table;
+    if (spec.onBrokenRules === 'abort') {
+      throw ApplicationFailure.nonRetryable(
+        `The data ${dataset} breaks its rules. ${broken.join(' ')}`,
+        'VALIDATION_FAILED',
+      );
+    }
+    board.wait('validate', `waits: tradewind decide ${workflowId}`, broken);
+    const { decision, by } = await gate.pass({
+      dataset,
+      broken,
+      report,
+      ...(quarantine && { quarantined: { rows: quarantine.rows, count: quarantine.count } }),
+    });
+    const dropped = decision === 'drop';
+    board.record('validate', dropped ? `${count(quarantine!.count)} rows dropped by ${by}` : `released by ${by}`);
+    return dropped ? quarantine!.good : ingested.table;
+  }
+
+  async function tune(): Promise<StudyResult> {
+    return executeChild(tuneModel, {
+      workflowId: workflowIds.study(workflowId),
+      args: [
+        {
+          model,
+          dataset,
+          seed,
+          direction,
+          subject: {
+            kind: 'table',
+            work,
+            candidates: spec.candidates,
+            preparation: spec.preparation,
+            preparing,
+            judgedOn,
+          },
+          tuning: { ...spec.tuning, pruning: pruning() },
+          compute: spec.compute,
+        },
+      ],
+      staticSummary: `${model}: ${spec.tuning.trials} trials for ${metric}`,
+      // Beyond the study's own limit, which ends it with what it has.
+      workflowExecutionTimeout: `${spec.tuning.timeoutMinutes + 60} minutes`,
+      workflowIdReusePolicy: WorkflowIdReusePolicy.REJECT_DUPLICATE,
+    }).catch((error: unknown) => {
+      throw outOfTime(error, spec.tuning.timeoutMinutes) ?? error;
+    });
+  }
+
+  /** The looks of a trial go up to the epochs that it may have at most. */
+  function pruning() {
+    const { pruning: asked } = spec.tuning;
+    if (asked === undefined || judgedOn === 'folds') return undefined;
+    return { ...asked, maxResource: 10_000 };
+  }
+
+  /** One fold an activity: a worker that dies costs a fold. */
+  async function crossValidate() {
+    return Promise.all(
+      results.map(async (candidate) => {
+        const folds = await Promise.all(
+          Array.from({ length: parts.folds }, (_, fold) =>
+            computeOnCpu('tableFold', `${titleOf(candidate.algorithm)}, fold ${fold + 1} of ${parts.folds}`, {
+              ...work,
+              ...candidateOf(candidate),
+              fold,
+            }),
+          ),
+        );
+        const pooled = await doQuickly('poolFolds', `${titleOf(candidate.algorithm)} over all folds`, {
+          folds: folds.map(({ fold, rows, trainingRows, metrics }) => ({ fold, rows, trainingRows, metrics })),
+        });
+        const { mean, standardError } = pooled.metrics[metric];
+        candidate.folds = {
+          mean,
+          ...(standardError !== undefined && { standardError }),
+          values: folds.map(({ value }) => value),
+        };
+        return { cached: folds.every((fold) => fold.cached), title: titleOf(candidate.algorithm), mean };
+      }),
+    );
+  }
+
+  function bestOf(candidates: readonly TableCandidateResult[]): TableCandidateResult {
+    const sign = direction === 'maximize' ? 1 : -1;
+    return candidates.reduce((a, b) => (sign * b.validation! > sign * a.validation! ? b : a));
+  }
+
+  function trainedUntil(): string {
+    if (spec.split.by !== 'time') return '';
+    return resolveCutOff(spec.split.testFrom, validated.lastDay ?? '');
+  }
+
+  /** Why this version passes no gate, if so. */
+  function refusal(): string | undefined {
+    const { minimum } = spec.gates;
+    const value = best.test?.value ?? null;
+    if (minimum === undefined) return undefined;
+    if (value === null) return `${metric} is undefined on the test part`;
+    const passes = direction === 'maximize' ? value >= minimum : value <= minimum;
+    return passes ? undefined : `${metric} ${value.toFixed(4)} does not reach the gate of ${minimum} in the spec`;
+  }
+}
+
+interface Ingested extends TableRef {
+  rows: number;
+  target: string;
+  /** Of labels, beyond the time of their rows. */
+  horizonDays?: number;
+  repairs?: Record<string, number>;
+  cutOffs?: string[];
+  warnings: string[];
+  dataDigest: string;
+  cached: boolean;
+}
+
+function candidateOf({ algorithm, parameters, preparation }: TableCandidate): TableCandidate {
+  return { algorithm, parameters, preparation };
+}
+
+function requireMetricOf(metric: TableMetricName, classes: number): void {
+  const { binary }: { binary?: true } = tableMetrics[metric];
+  if (!binary || classes === 2) return;
+  throw ApplicationFailure.nonRetryable(
+    `objective.metric must be one of ${classes} classes. Got ${metric}, which is one of two. Take its Macro or Weighted form, or auc.`,
+    'SPEC_INVALID',
+  );
+}
+
+/** A study's time limit, in words. */
+function outOfTime(error: unknown, minutes: number): ApplicationFailure | undefined {
+  if (!(error instanceof ChildWorkflowFailure && error.cause instanceof TimeoutFailure)) return undefined;
+  return ApplicationFailure.nonRetryable(
+    `The study must end within tuning.timeoutMinutes. Got ${minutes} minutes without an end. Raise the limit, or lower ` +
+      'tuning.trials; trials that have ended are in the cache and are not computed again.',
+    'STUDY_FAILED',
+  );
+}
+
+function ingestNote({ rows, columns, repairs = {}, cutOffs }: Ingested): string {
+  const repaired = Object.values(repairs).reduce((sum, n) => sum + n, 0);
+  return (
+    `${count(rows)} rows of ${columns.length} columns` +
+    (cutOffs ? `, made of events before ${cutOffs.length} days from ${cutOffs[0]} to ${cutOffs.at(-1)}` : '') +
+    (repaired > 0 ? `; ${count(repaired)} repairs` : '')
+  );
+}
+
+function studyNote({ best, trials, failed, pruned }: StudyResult): string {
+  const parts = [
+    `${trials} trials`,
+    ...(failed > 0 ? [`${failed} failed`] : []),
+    ...(pruned > 0 ? [`${pruned} pruned`] : []),
+  ];
+  return `${parts.join(', ')}; ${best.map((trial) => `${titleOf(trial.algorithm)} ${trial.value?.toFixed(4)}`).join(', ')}`;
+}
+
+function foldsNote(folds: readonly { title: string; mean: number }[]): string {
+  return folds.map(({ title, mean }) => `${title} ${mean.toFixed(4)}`).join(', ');
+}
+
+function droppedNote(dropped: Record<string, number>): string {
+  const parts = Object.entries(dropped).filter(([, n]) => n > 0);
+  return parts.length === 0 ? '' : `; dropped ${parts.map(([why, n]) => `${count(n)} ${why}`).join(', ')}`;
+}
+
+function count(n: number): string {
+  return String(n).replaceAll(/\B(?=(\d{3})+(?!\d))/g, ',');
+}
+
+function megabytes(bytes: number): string {
+  return `${(bytes / 1e6).toFixed(1)} MB`;
+}
