@@ -7,7 +7,7 @@ import { openSession, type Session, type TensorValue } from '../../compute/onnx/
 import type { ColumnDefinition } from '../../contracts/tables.ts';
 import type { Features } from '../features.ts';
 import type { StringColumn, Table } from '../table.ts';
-import { denseRows, SparseRows } from './sparse-rows.ts';
+import { denseColumns, denseRows, SparseRows, suited } from './sparse-rows.ts';
 import type { Numbers } from './transformer.ts';
 
 /** Rows of a block, where they are neither wide nor long. */
@@ -16,9 +16,6 @@ const mostRows = 4096;
 const mostNumbers = 2 ** 19;
 /** UTF-16 code units of a block's longest text times its rows, which bounds what tokens are padded to. */
 const mostText = 2 ** 20;
-
-/** Features are sparse where there are more than 256 of them, and less than a tenth of their values is not 0. */
-const [denseColumns, sparseShare] = [256, 0.1];
 
 /** What a graph is fed with. */
 export interface Rows {
@@ -78,10 +75,8 @@ export async function featuresOf(
   }
   const sparse = new SparseRows(rows);
   await program.eachBlock(source, ({ data }) => sparse.add(data as Float32Array, columns));
-  const csr = sparse.finish();
-  return (kind ?? csr.values.length < sparseShare * rows * columns)
-    ? { rows, names, kind: 'sparse', csr }
-    : { rows, names, kind: 'dense', values: denseRows(csr, columns, 0, rows) };
+  const features: Features = { rows, names, kind: 'sparse', csr: sparse.finish() };
+  return kind === undefined ? suited(features) : features;
 }
 
 /** Names the graph's output, by a name that no input has. */

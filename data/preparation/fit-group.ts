@@ -13,11 +13,11 @@ import { forEachColumn, quantileOf, sorted } from './statistics.ts';
 import { stepOf } from './steps.ts';
 import type {
   ColumnStep,
-  FittedPreparation,
   Learned,
   LearningContext,
   Numbers,
   NumberStep,
+  StepReport,
   StepState,
 } from './transformer.ts';
 
@@ -31,7 +31,7 @@ export interface Training {
 export interface LearnedGroup {
   readonly group: FittedGroup;
   readonly names: readonly string[];
-  readonly report: FittedPreparation['report'];
+  readonly report: readonly StepReport[];
   /** Of the training rows, where they are told other numbers than rows that come later. */
   readonly outOfFold?: Features;
 }
@@ -41,7 +41,7 @@ export async function fitGroup(plan: Plan, training: Training): Promise<LearnedG
   const { columns, onNumbers: steps } = plan;
   const { context, table } = training;
   const learned = await fitColumns(plan, training);
-  const report = learned.map((one) => ({ step: plan.first!.step as string, learned: one.report }));
+  const report = learned.map((one): StepReport => ({ step: plan.first!.step, learned: one.report }));
   const byColumn = learned.map(({ state }): FittedStep => ({ step: plan.first!.step, state }));
   const names = plan.first === undefined ? columns.map(({ name }) => name) : learned.flatMap((one) => one.names);
 

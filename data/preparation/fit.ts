@@ -1,17 +1,20 @@
 /** Fitting of a preparation on training rows. */
-import type { Preparation } from '../../contracts/preparation.ts';
+import { completeParameters } from '../../contracts/parameters.ts';
+import { selectionSteps, type Preparation } from '../../contracts/preparation.ts';
 import type { ColumnDefinition } from '../../contracts/tables.ts';
 import type { Features } from '../features.ts';
 import { takeColumn, takeTarget, type Table, type Target } from '../table.ts';
 import { rowsOf } from './blocks.ts';
-import { replaceFeatures } from './feature-columns.ts';
+import { replaceFeatures, takeFeatures } from './feature-columns.ts';
 import { fitGroup, runOnce, type Training } from './fit-group.ts';
 import { distinctColumns, preparationOf } from './fitted.ts';
 import { lowerFeatures } from './lowering.ts';
 import { planOf } from './plan.ts';
 import { unfit } from './refusal.ts';
+import { selectionOf } from './selection/steps.ts';
+import { suited } from './sparse-rows.ts';
 import type { FittedGroup } from './state.ts';
-import type { FittedPreparation, LearningContext } from './transformer.ts';
+import type { FittedPreparation, LearningContext, StepReport } from './transformer.ts';
 
 /**
  * Fits on training rows alone.
@@ -51,17 +54,50 @@ export async function fitPreparation(
   for (const plan of plans) learned.push(await fitGroup(plan, training));
   const groups: FittedGroup[] = learned.map(({ group }) => group);
   const names = distinctNames(learned.flatMap((one) => one.names));
-  const report = learned.flatMap((one) => one.report);
+  const report: StepReport[] = learned.flatMap((one) => one.report);
 
   let features = await runOnce(names, rowsOf(training.table, columns), context, (g) => lowerFeatures(g, { groups }));
   for (let i = 0, first = 0; i < learned.length; first += learned[i++].names.length) {
     const { outOfFold, names: own } = learned[i];
     if (outOfFold?.kind === 'dense') features = replaceFeatures(features, first, own.length, outOfFold.values);
   }
-  return {
-    fitted: preparationOf({ groups, names, kind: features.kind, report }, context.threads),
-    features,
-  };
+  const chosen = await select(features, preparation.select, training);
+  report.push(...chosen.report);
+  const { kind, names: own } = chosen.features;
+  const fitted = { groups, kept: chosen.kept, names: own, kind, report };
+  return { fitted: preparationOf(fitted, context.threads), features: chosen.features };
+}
+
+/** @returns `kept`: the numbers of the features that stay, where a step has chosen. */
+async function select(
+  all: Features,
+  steps: Preparation['select'],
+  { target, context }: Training,
+): Promise<{ features: Features; kept?: Int32Array; report: StepReport[] }> {
+  const report: StepReport[] = [];
+  let features = all;
+  let kept: Int32Array | undefined;
+  for (const { step, parameters } of steps) {
+    if (target === undefined) {
+      throw unfit({
+        subject: `The selection "${step}"`,
+        rule: 'have a target to learn from',
+        value: 'none',
+        remedy: 'Fit the preparation with a target, or leave the selection out.',
+      });
+    }
+    const settled = completeParameters(`the step "${step}"`, selectionSteps[step].parameters, parameters);
+    const one = await selectionOf(step)(features, settled, target, context);
+    const scores = Array.from(one.kept, (column) => [features.names[column], { score: one.scores[column] }] as const);
+    report.push({
+      step,
+      learned: Object.fromEntries(scores),
+      features: { before: features.names.length, kept: one.kept.length },
+    });
+    kept = kept === undefined ? one.kept : one.kept.map((column) => kept![column]);
+    features = suited(takeFeatures(features, one.kept));
+  }
+  return { features, kept, report };
 }
 
 function trainingOf(

@@ -1,5 +1,19 @@
 /** Sparse rows that grow block by block, and their other form. */
 import type { Csr } from '../../compute/kernels/csr.ts';
+import type { Features } from '../features.ts';
+
+/** Features are sparse where there are more than 256 of them, and less than a tenth of their values is not 0. */
+export const denseColumns = 256;
+const sparseShare = 0.1;
+
+/** Sparse features in the form that suits them. */
+export function suited(features: Features): Features {
+  if (features.kind === 'dense') return features;
+  const { rows, names, csr } = features;
+  const columns = names.length;
+  if (columns > denseColumns && csr.values.length < sparseShare * rows * columns) return features;
+  return { rows, names, kind: 'dense', values: denseRows(csr, columns, 0, rows) };
+}
 
 export class SparseRows {
   readonly #indptr: Int32Array;

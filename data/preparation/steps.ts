@@ -8,6 +8,7 @@ import { log } from './log.ts';
 import { oneHot } from './one-hot.ts';
 import { ordinal } from './ordinal.ts';
 import { scale } from './scale.ts';
+import { target } from './target-encoding.ts';
 import { tfIdf } from './tf-idf.ts';
 import type { ColumnStep, NumberStep, StepState } from './transformer.ts';
 
@@ -17,7 +18,7 @@ export type AnyStep =
   | ColumnStep<Parameters, StepState, 'times'>
   | NumberStep<Parameters, StepState>;
 
-const steps: { readonly [N in ColumnStepName]?: AnyStep } = {
+const steps: { readonly [N in ColumnStepName]: AnyStep } = {
   impute,
   clip,
   scale,
@@ -25,10 +26,11 @@ const steps: { readonly [N in ColumnStepName]?: AnyStep } = {
   bins,
   oneHot,
   ordinal,
+  target,
   dateParts,
   tfIdf,
 };
 
 export function stepOf(name: ColumnStepName): AnyStep {
-  return steps[name]!;
+  return steps[name];
 }

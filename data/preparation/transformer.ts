@@ -86,12 +86,21 @@ export type SelectionStep<P> = (
   context: LearningContext,
 ) => Promise<{ kept: Int32Array; scores: Float64Array }>;
 
+export interface StepReport {
+  readonly step: string;
+  /** Of a selection: by the features that it has kept, their scores. */
+  readonly learned: Report;
+  /** Of a selection: how many features there were, and how many stayed. */
+  readonly features?: { readonly before: number; readonly kept: number };
+}
+
 /** A fitted preparation. */
 export interface FittedPreparation {
   /** The columns that it reads; each is an input of the graph, of this name and kind. */
   readonly inputs: readonly ColumnDefinition[];
   readonly names: readonly string[];
-  readonly report: readonly { readonly step: string; readonly learned: Report }[];
+  /** What its steps have learned, in their order. */
+  readonly report: readonly StepReport[];
   /**
    * Features of any rows with the columns that it was fitted on; others are ignored. By onnxruntime, in blocks of rows.
    * Dense or sparse as the training rows were.
