@@ -10,9 +10,9 @@ export interface Cast {
   bad: string;
 }
 
-const integers = /^(U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER)$/;
-const fractions = /^(FLOAT|DOUBLE|DECIMAL\(.*\))$/;
-const moments = /^(DATE|TIMESTAMP(_S|_MS|_NS)?|TIMESTAMP WITH TIME ZONE)$/;
+export const integers = /^(U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER)$/;
+export const fractions = /^(FLOAT|DOUBLE|DECIMAL\(.*\))$/;
+export const moments = /^(DATE|TIMESTAMP(_S|_MS|_NS)?|TIMESTAMP WITH TIME ZONE)$/;
 
 /** What a role accepts, as a phrase that follows "must". */
 export const roleRules: Record<RoleKind, string> = {
@@ -35,7 +35,7 @@ export function castColumn(column: SourceColumn, kind: RoleKind): Cast | null {
 }
 
 // Ids that pandas stored as floats, because some were missing, would read "123.0".
-function asText(x: string, type: string): string | null {
+export function asText(x: string, type: string): string | null {
   if (type === 'VARCHAR') return `nullif(${x}, '')`;
   if (fractions.test(type)) {
     return `CASE WHEN ${isMissing(x, type)} THEN NULL WHEN ${x} = trunc(${x}) AND abs(${x}) < 1e15 THEN CAST(CAST(${x} AS BIGINT) AS VARCHAR) ELSE CAST(${x} AS VARCHAR) END`;
@@ -59,13 +59,13 @@ function asTime(x: string, type: string): string | null {
   return `coalesce(${moment}, ${fromNumber(`try_cast(${x} AS DOUBLE)`)})`;
 }
 
-function finite(moment: string): string {
+export function finite(moment: string): string {
   return `CASE WHEN isfinite(${moment}) THEN ${moment} END`;
 }
 
 // The magnitude tells the unit from 1973 to 5138: seconds, milli-, micro- and nanoseconds since 1970 do not overlap
 // there. Below lie days written as 20171201; anything else is no time.
-function fromNumber(v: string): string {
+export function fromNumber(v: string): string {
   return `CASE
     WHEN ${v} >= 1e8 AND ${v} < 1e11 THEN make_timestamp(CAST(${v} * 1e6 AS BIGINT))
     WHEN ${v} >= 1e11 AND ${v} < 1e14 THEN make_timestamp(CAST(${v} * 1e3 AS BIGINT))
@@ -76,6 +76,6 @@ function fromNumber(v: string): string {
   END`;
 }
 
-function isMissing(x: string, type: string): string {
+export function isMissing(x: string, type: string): string {
   return type.startsWith('DECIMAL') ? `${x} IS NULL` : `(${x} IS NULL OR isnan(${x}))`;
 }

@@ -71,3 +71,8 @@ export function readingFailed(error: unknown, files: readonly string[]): unknown
 export function count(n: number): string {
   return n.toLocaleString('en-US');
 }
+
+/** `1 row`, `1,234 rows`. */
+export function counted(n: number, noun: string): string {
+  return `${count(n)} ${noun}${n === 1 ? '' : 's'}`;
+}

@@ -22,6 +22,8 @@ export interface OpenedFile {
   columns: SourceColumn[];
   /** False when `columns` lists what was asked for, because the format does not say what it holds. */
   knowsItsColumns: boolean;
+  /** Of CSV. */
+  delimiter?: string;
   /** Files with the same layout can be read as one table. */
   layout: string;
   /** @returns the SQL of a table of all rows of `paths`, in order. */
@@ -92,6 +94,7 @@ async function openCsv(path: string, wanted: readonly string[]): Promise<OpenedF
     format: 'csv',
     columns,
     knowsItsColumns: true,
+    delimiter,
     layout: JSON.stringify(['csv', delimiter, compressionOf(path), names]),
     table: (paths) =>
       `read_csv(${fileList(paths)}, auto_detect = false, header = true, delim = ${literal(delimiter)}, quote = '"', ` +
@@ -126,7 +129,7 @@ function openNdjson(path: string, wanted: readonly string[]): OpenedFile {
     layout: JSON.stringify(['ndjson', compressionOf(path)]),
     table: (paths) =>
       `read_json(${fileList(paths)}, format = 'newline_delimited', records = true, auto_detect = false, ` +
-      `columns = {${types}}, compression = '${compressionOf(path).replace('none', 'uncompressed')}', hive_partitioning = false)`,
+      `columns = {${types}}, compression = '${jsonCompression(path)}', hive_partitioning = false)`,
   };
 }
 
@@ -165,26 +168,49 @@ function compressionOf(path: string): 'gzip' | 'zstd' | 'none' {
   return /\.gz$/i.test(path) ? 'gzip' : /\.zst$/i.test(path) ? 'zstd' : 'none';
 }
 
+/** The same as read_json calls it. */
+export function jsonCompression(path: string): string {
+  return compressionOf(path).replace('none', 'uncompressed');
+}
+
 const longestHeader = 1 << 20;
 
-async function readStart(path: string): Promise<Buffer> {
+/**
+ * The bytes of a text file, unpacked, in pieces of at least a byte. Leaving early closes it.
+ * @throws TradewindError `SOURCE_UNREADABLE` where it cannot be unpacked; the signal's reason.
+ */
+export async function* bytesOf(path: string, signal?: AbortSignal): AsyncGenerator<Buffer, void, undefined> {
   const compression = compressionOf(path);
-  const file = createReadStream(path);
+  const file = createReadStream(path, { highWaterMark: 1 << 20 });
+  const unpacking = { chunkSize: 1 << 20 };
   const stream =
-    compression === 'none' ? file : file.pipe(compression === 'gzip' ? createGunzip() : createZstdDecompress());
-  const pieces: Buffer[] = [];
-  let bytes = 0;
+    compression === 'none'
+      ? file
+      : file.pipe(compression === 'gzip' ? createGunzip(unpacking) : createZstdDecompress(unpacking));
+  // A pipe does not pass on what fails before it.
+  if (stream !== file) file.on('error', (error) => stream.destroy(error));
   try {
     for await (const piece of stream) {
-      pieces.push(piece as Buffer);
-      bytes += (piece as Buffer).length;
-      if (bytes >= longestHeader) break;
+      signal?.throwIfAborted();
+      yield piece as Buffer;
     }
   } catch (error) {
-    if (compression === 'none') throw error;
+    signal?.throwIfAborted();
+    if (compression === 'none' || error instanceof TradewindError) throw error;
     throw unreadable(path, `${(error as Error).message}`, `Check that it is a whole ${compression} file.`, error);
   } finally {
+    stream.destroy();
     file.destroy();
+  }
+}
+
+async function readStart(path: string): Promise<Buffer> {
+  const pieces: Buffer[] = [];
+  let bytes = 0;
+  for await (const piece of bytesOf(path)) {
+    pieces.push(piece);
+    bytes += piece.length;
+    if (bytes >= longestHeader) break;
   }
   return Buffer.concat(pieces).subarray(0, longestHeader);
 }
