@@ -73,11 +73,18 @@ function chosen(known: readonly Known[]): Known[] {
   return known.filter((trial) => best.has(trial) || latest.has(trial));
 }
 
-/** Values of mean 0 and variance 1. */
+/**
+ * Values of mean 0 and variance 1, of −log(1 + gap / m), where the gap is to the best one, and m its median: a few very
+ * bad trials do not press all others together, and how good ones differ is kept.
+ */
 function standardize(known: readonly Known[]): Known[] {
-  const mean = known.reduce((sum, { y }) => sum + y, 0) / known.length;
-  const deviation = Math.sqrt(known.reduce((sum, { y }) => sum + (y - mean) ** 2, 0) / known.length);
-  return known.map(({ x, y }) => ({ x, y: deviation > 0 ? (y - mean) / deviation : 0 }));
+  const best = Math.max(...known.map(({ y }) => y));
+  const gaps = known.map(({ y }) => best - y);
+  const middle = gaps.toSorted((a, b) => a - b)[gaps.length >> 1];
+  const warped = gaps.map((gap) => (middle > 0 ? -Math.log1p(gap / middle) : -gap));
+  const mean = warped.reduce((sum, y) => sum + y, 0) / warped.length;
+  const deviation = Math.sqrt(warped.reduce((sum, y) => sum + (y - mean) ** 2, 0) / warped.length);
+  return known.map(({ x }, i) => ({ x, y: deviation > 0 ? (warped[i] - mean) / deviation : 0 }));
 }
 
 function observationsOf(known: readonly Known[], { categorical }: Encoding): Observations {
