@@ -35,9 +35,9 @@ export const gp: Sampler = (request) => {
   const known = chosen(knownOf(history, encoding));
   const standardized = standardize(known);
   const hyperparameters = seek(standardized, encoding);
-  const process = withPending(request, standardized, encoding, hyperparameters);
+  const regression = withPending(request, standardized, encoding, hyperparameters);
   const best = standardized.reduce((a, b) => (b.y > a.y ? b : a));
-  const acquisition = new LogExpectedImprovement(process, best.y, best.x.length);
+  const acquisition = new LogExpectedImprovement(regression, best.y, best.x.length);
   const found = maxima(acquisition, encoding, encoding.placesOf(best.x), new Random(seed, index));
   const proposals = found.map(({ places }) => encoding.decode(places));
   return proposals.find((proposal) => !tried.has(proposal)) ?? tried.unless(proposals[0]);
@@ -131,11 +131,11 @@ function withPending(
   encoding: Encoding,
   hyperparameters: Hyperparameters,
 ): GaussianProcess {
-  const process = regress(known, encoding, hyperparameters);
-  if (pending.length === 0) return process;
+  const regression = regress(known, encoding, hyperparameters);
+  if (pending.length === 0) return regression;
   const believed = pending.map((parameters) => {
     const x = encoding.encode(parameters);
-    return { x, y: process.posterior(x).mean };
+    return { x, y: regression.posterior(x).mean };
   });
   return regress([...known, ...believed], encoding, hyperparameters);
 }
