@@ -43,7 +43,7 @@ export interface FileNames {
   /** Beside each other, for `withNames`. */
   files: string[];
   names: string[];
-  of(path: string): string;
+  of: (path: string) => string;
 }
 
 export function namesOfFiles({ files, names }: TableSource, folder: string): FileNames {

@@ -1,0 +1,55 @@
+/** A table in two: rows that break a failed rule, with the reason, and the others. None is thrown away. */
+import { tableRulesSchema, type TableRulesInput } from '../contracts/table-rules.ts';
+import type { ColumnDefinition } from '../contracts/tables.ts';
+import { literal, withDatabase, type DataOptions } from './database.ts';
+import { breakingOneOf, prepareRules, rowRules } from './row-rules.ts';
+import type { TableValidationReport } from './validate-table.ts';
+
+export interface QuarantineResult {
+  /** Rows that stay. */
+  rows: number;
+  quarantined: number;
+}
+
+/**
+ * Writes two Parquet files with the columns of `path` and its order of rows. That of the quarantine has two columns more:
+ * `quarantine_row BIGINT`, the number of the row in `path`, from 0, and `quarantine_reasons VARCHAR`, e.g. `price: min;
+ * id: unique`. Only failed rules on rows put rows aside: a share of missing values within its limit does not.
+ *
+ * @param report - what `validateTable` gave for the same table, columns and rules.
+ * @returns null, and writes nothing, where no row breaks a failed rule.
+ */
+export async function quarantineRows(
+  path: string,
+  columns: readonly ColumnDefinition[],
+  rules: TableRulesInput,
+  report: Pick<TableValidationReport, 'rules'>,
+  out: { rows: string; quarantine: string },
+  options: DataOptions = {},
+): Promise<QuarantineResult | null> {
+  const failed = rowRules(path, columns, tableRulesSchema.parse(rules)).filter(({ rule, column }) =>
+    report.rules.some((found) => found.rule === rule && found.column === column && !found.passed),
+  );
+  if (failed.length === 0) return null;
+  return withDatabase(options, async (database) => {
+    await prepareRules(database, failed);
+    const source = `read_parquet(${literal(path)}, file_row_number = true)`;
+    const breaks = breakingOneOf(failed);
+    const reasons = failed.map(
+      ({ rule, column, broken }) => `CASE WHEN ${broken} THEN ${literal(`${column}: ${rule}`)} END`,
+    );
+    // A join, which `unique` is, may give its rows in any order.
+    const order = failed.some(({ table }) => table !== undefined) ? 'ORDER BY file_row_number' : '';
+    const rows = await database.writeParquet(
+      `SELECT * EXCLUDE (file_row_number) FROM ${source} WHERE NOT (${breaks}) ${order}`,
+      out.rows,
+    );
+    const quarantined = await database.writeParquet(
+      `SELECT * EXCLUDE (file_row_number), file_row_number AS quarantine_row,
+         concat_ws('; ', ${reasons.join(', ')}) AS quarantine_reasons
+       FROM ${source} WHERE ${breaks} ORDER BY file_row_number`,
+      out.quarantine,
+    );
+    return { rows, quarantined };
+  });
+}
