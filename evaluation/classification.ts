@@ -98,7 +98,8 @@ export type Average = (typeof averages)[number];
 
 /**
  * `micro`: of all rows together, where precision, recall and F1 are all the accuracy. `macro`: mean over the classes
- * that occur in the truth or as a prediction. `weighted`: the same mean, each class by its weight in the truth.
+ * that occur in the truth or as a prediction, with weight (scikit-learn counts a class of weightless rows as 0).
+ * `weighted`: the same mean, each class by its weight in the truth.
  * 0 ÷ 0 is 0 (`zero_division=0`). Null where no row has weight.
  */
 export function averagedScores(counts: LabelCounts, average: Average): ClassScores | null {

@@ -166,21 +166,30 @@ export interface OneVsRest {
 }
 
 /**
- * `metric` of each class against all others, as `roc_auc_score(multi_class='ovr')` and `average_precision_score` have
+ * Each of some metrics of each class against all others, as `roc_auc_score(multi_class='ovr')` and `average_precision_score` have
  * it. Classes without a positive or, for the area under ROC, without a negative row are left out of the means, where
  * scikit-learn gives an error or NaN.
  * @param rankedBy - rows ranked by the probability of a class, e.g. by `rankByClass`.
  */
 export function oneVsRest(
-  metric: typeof areaUnderRoc,
+  metrics: readonly (typeof areaUnderRoc)[],
   truth: Int32Array,
   classes: number,
   rankedBy: (c: number) => RankedRows,
   weights?: Numbers,
-): OneVsRest {
+): OneVsRest[] {
   const prevalence = new Float64Array(classes);
   for (let i = 0; i < truth.length; i++) prevalence[truth[i]] += weights ? weights[i] : 1;
-  const perClass = Array.from(prevalence, (share, c) => (share === 0 ? null : metric(truth, c, rankedBy(c), weights)));
+  const perClass = metrics.map((): (number | null)[] => Array.from({ length: classes }, () => null));
+  for (let c = 0; c < classes; c++) {
+    if (prevalence[c] === 0) continue;
+    const ranked = rankedBy(c);
+    for (const [m, metric] of metrics.entries()) perClass[m][c] = metric(truth, c, ranked, weights);
+  }
+  return perClass.map((values) => averaged(values, prevalence));
+}
+
+function averaged(perClass: (number | null)[], prevalence: Float64Array): OneVsRest {
   let [macro, defined, weighted, total] = [0, 0, 0, 0];
   for (const [c, value] of perClass.entries()) {
     if (value === null) continue;
@@ -202,10 +211,10 @@ export function thinned(positions: Float64Array, most: number): Uint32Array {
   const kept = [0];
   const [first, last] = [positions[0], positions[n - 1]];
   for (let i = 1; i < n - 1; i++) {
-    // The first point at or after each mark; several marks in one gap are passed at once.
-    const marks = Math.floor(((positions[i] - first) / (last - first)) * (most - 1));
-    const before = Math.floor(((positions[i - 1] - first) / (last - first)) * (most - 1));
-    if (marks > before && marks < most - 1) kept.push(i);
+    // The first point at or after each mark, that at the last position among them; several marks in a gap are one.
+    const marks = Math.floor(((positions[i] - first) / (last - first)) * (most - 2));
+    const before = Math.floor(((positions[i - 1] - first) / (last - first)) * (most - 2));
+    if (marks > before) kept.push(i);
   }
   kept.push(n - 1);
   return Uint32Array.from(kept);

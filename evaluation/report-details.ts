@@ -3,7 +3,6 @@ import type { TableEvaluationDetails } from '../contracts/table-evaluation.ts';
 import { binnedMeans, calibrationCurve, evenSteps, quantiles } from './calibration.ts';
 import { classScores, countLabels } from './classification.ts';
 import { countsAtThresholds, precisionRecallCurve, rocCurve, thinned } from './curves.ts';
-import type { Numbers } from './rows.ts';
 import type { ClassScorer, NumberScorer } from './table-scores.ts';
 
 type Part<K extends keyof TableEvaluationDetails> = NonNullable<TableEvaluationDetails[K]>;
@@ -14,8 +13,8 @@ export const curveClasses = 20;
 const residualBins = 10;
 const residualShares = Float64Array.of(0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99);
 
-export function classTableOf(scorer: ClassScorer, names: readonly string[], weights?: Numbers): Part<'classes'> {
-  const { truth, predicted, classes } = scorer;
+export function classTableOf(scorer: ClassScorer, names: readonly string[]): Part<'classes'> {
+  const { truth, predicted, classes, weights } = scorer;
   const plain = countLabels(truth, predicted, classes);
   const counts = weights ? countLabels(truth, predicted, classes, weights) : plain;
   const scores = names.map((_, c) => classScores(counts, c));
@@ -26,8 +25,8 @@ export function classTableOf(scorer: ClassScorer, names: readonly string[], weig
     precision: scores.map((score) => score && score.precision),
     recall: scores.map((score) => score && score.recall),
     f1: scores.map((score) => score && score.f1),
-    auc: scorer.perClass('auc', weights).perClass,
-    averagePrecision: scorer.perClass('averagePrecision', weights).perClass,
+    auc: scorer.oneVsRest.auc.perClass,
+    averagePrecision: scorer.oneVsRest.averagePrecision.perClass,
   };
 }
 
@@ -65,10 +64,10 @@ export function confusionOf({ truth, predicted, classes }: ClassScorer): Part<'c
   };
 }
 
-export function curvesOf(scorer: ClassScorer, names: readonly string[], weights?: Numbers): Part<'curves'> {
+export function curvesOf(scorer: ClassScorer, names: readonly string[]): Part<'curves'> {
   const drawn = scorer.classes === 2 ? [1] : largestClasses([...classSizes(scorer)], curveClasses);
   return drawn.map((c) => {
-    const counts = countsAtThresholds(scorer.truth, c, scorer.ranked(c), weights);
+    const counts = countsAtThresholds(scorer.truth, c, scorer.ranked(c), scorer.weights);
     const roc = rocCurve(counts);
     const precisionRecall = precisionRecallCurve(counts);
     return {
@@ -111,8 +110,9 @@ function pick(values: Float64Array, places: Uint32Array): number[] {
   return Array.from(places, (place) => values[place]);
 }
 
-export function calibrationOf(scorer: ClassScorer, weights?: Numbers): Part<'calibration'> {
+export function calibrationOf(scorer: ClassScorer): Part<'calibration'> {
   const { happened, probabilities } = scorer.calibration;
+  const { weights } = scorer;
   return {
     of: scorer.classes === 2 ? 'positive class' : 'most likely class',
     uniform: calibrationCurve(happened, probabilities, { weights }),

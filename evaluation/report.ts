@@ -3,7 +3,6 @@ import { TradewindError } from '../contracts/errors.ts';
 import { payloadBytes } from '../contracts/payload.ts';
 import {
   tableMetrics,
-  tableMetricsOf,
   type TableEvaluation,
   type TableEvaluationDetails,
   type TableEvaluationSummary,
@@ -22,10 +21,11 @@ import {
 import { requireRows, type Numbers } from './rows.ts';
 import { sliceRows, type SliceColumn, type SliceOptions } from './slices.ts';
 import {
+  measure,
+  metricsOf,
   NumberScorer,
   requireMetric,
   scorerOf,
-  whyUndefined,
   type ClassScorer,
   type JudgedTarget,
 } from './table-scores.ts';
@@ -84,8 +84,8 @@ export function evaluateTable(
   for (const { column } of options.slices ?? []) requireRows(rows, 'codes' in column ? column.codes : column.values);
   requirePredictions(predictions, target.kind === 'classes');
 
-  const scorer = scorerOf(target, predictions);
-  const { metrics, undefinedMetrics } = measure(scorer, metricsOf(target), weights);
+  const scorer = scorerOf(target, predictions, weights);
+  const { metrics, undefinedMetrics } = measure(scorer, metricsOf(target));
   const drawn = intervalsOf(rows, asked, scorer, options);
   const intervals = Object.fromEntries(
     asked.flatMap((metric, m) => {
@@ -114,7 +114,7 @@ export function evaluateTable(
   const details: TableEvaluationDetails = { slices: slicesOf(target, predictions, options) };
   if (scorer instanceof NumberScorer) return { summary, details: { ...details, residuals: residualsOf(scorer) } };
   const names = target.kind === 'classes' ? target.classes : [];
-  const classes = classTableOf(scorer, names, weights);
+  const classes = classTableOf(scorer, names);
   const confusion = confusionOf(scorer);
   return {
     summary: fitted(summary, classes, confusion),
@@ -122,26 +122,10 @@ export function evaluateTable(
       ...details,
       classes,
       confusion,
-      curves: curvesOf(scorer, names, weights),
-      calibration: calibrationOf(scorer, weights),
+      curves: curvesOf(scorer, names),
+      calibration: calibrationOf(scorer),
     },
   };
-}
-
-function metricsOf(target: JudgedTarget): TableMetricName[] {
-  return target.kind === 'classes' ? tableMetricsOf('classify', target.classes.length) : tableMetricsOf('regress');
-}
-
-function measure(scorer: ClassScorer | NumberScorer, names: readonly TableMetricName[], weights?: Numbers) {
-  const values = scorer.values(names, weights);
-  const metrics: TableEvaluationSummary['metrics'] = {};
-  const undefinedMetrics: TableEvaluationSummary['undefinedMetrics'] = {};
-  for (const [m, name] of names.entries()) {
-    const value = values[m];
-    if (value === null) undefinedMetrics[name] = whyUndefined(name);
-    else metrics[name] = value;
-  }
-  return { metrics, undefinedMetrics };
 }
 
 function intervalsOf(
@@ -172,8 +156,9 @@ function slicesOf(
     slices: sliceRows(column, options).map(({ kind, label, rows }) => {
       const small = rows.length < smallSlice;
       if (small && !showSmallSlices) return { kind, label, rows: rows.length, metrics: {}, small };
-      const scorer = scorerOf(takeTarget(target, rows), takeNumbers(predictions, rows, outputsOf(target)));
-      const { metrics } = measure(scorer, names, weights && takeNumbers(weights, rows, 1));
+      const taken = takeNumbers(predictions, rows, outputsOf(target));
+      const ownWeights = weights && takeNumbers(weights, rows, 1);
+      const { metrics } = measure(scorerOf(takeTarget(target, rows), taken, ownWeights), names);
       return { kind, label, rows: rows.length, metrics, small };
     }),
   }));

@@ -1,5 +1,10 @@
 /** The metrics of `contracts/table-evaluation.ts`, of one model's predictions. */
-import { tableMetrics, type TableMetricName } from '../contracts/table-evaluation.ts';
+import {
+  tableMetrics,
+  tableMetricsOf,
+  type TableEvaluationSummary,
+  type TableMetricName,
+} from '../contracts/table-evaluation.ts';
 import { calibrationCurve, calibrationError, calibrationEvents } from './calibration.ts';
 import {
   accuracy,
@@ -41,14 +46,20 @@ export class ClassScorer implements Scores {
   readonly truth: Int32Array;
   readonly probabilities: Numbers;
   readonly classes: number;
+  readonly weights: Numbers | undefined;
   /** The most likely class of each row. */
   readonly predicted: Int32Array;
   readonly #rankings = new Map<number, RankedRows>();
   #calibration: ReturnType<typeof calibrationEvents> | undefined;
+  #against: Record<Area, OneVsRest> | undefined;
 
-  /** @param probabilities - `[rows × classes]`, row-major. */
-  constructor(truth: Int32Array, probabilities: Numbers, classes: number) {
+  /**
+   * @param probabilities - `[rows × classes]`, row-major.
+   * @param weights - of the rows; never written to afterwards.
+   */
+  constructor(truth: Int32Array, probabilities: Numbers, classes: number, weights?: Numbers) {
     requireRows(truth.length * classes, probabilities);
+    this.weights = weights;
     this.truth = truth;
     this.probabilities = probabilities;
     this.classes = classes;
@@ -69,52 +80,55 @@ export class ClassScorer implements Scores {
     return this.#calibration;
   }
 
-  /** Each class against the rest. */
-  perClass(metric: 'auc' | 'averagePrecision', weights?: Numbers): OneVsRest {
-    const of = metric === 'auc' ? areaUnderRoc : averagePrecision;
-    return oneVsRest(of, this.truth, this.classes, (c) => this.ranked(c), weights);
+  /** Each class against the rest, with the rows' own weights: ranked once for both metrics, and once for all. */
+  get oneVsRest(): Record<Area, OneVsRest> {
+    this.#against ??= this.#oneVsRest(['auc', 'averagePrecision'], this.weights);
+    return this.#against;
   }
 
-  values(metrics: readonly TableMetricName[], weights?: Numbers): (number | null)[] {
-    const counts = metrics.some((metric) => !scoreMetrics.has(metric))
-      ? countLabels(this.truth, this.predicted, this.classes, weights)
-      : undefined;
-    return metrics.map((metric) =>
-      scoreMetrics.has(metric) ? this.#ofScores(metric, weights) : ofLabels(metric, counts!),
-    );
+  #oneVsRest(areas: readonly Area[], weights?: Numbers): Record<Area, OneVsRest> {
+    const metrics = areas.map((area) => (area === 'auc' ? areaUnderRoc : averagePrecision));
+    const found = oneVsRest(metrics, this.truth, this.classes, (c) => this.ranked(c), weights);
+    return Object.fromEntries(areas.map((area, i) => [area, found[i]])) as Record<Area, OneVsRest>;
   }
 
-  #ofScores(metric: TableMetricName, weights?: Numbers): number | null {
+  /** @param weights - in place of the rows' own. */
+  values(metrics: readonly TableMetricName[], weights = this.weights): (number | null)[] {
+    const { truth, predicted, classes } = this;
+    const counts = metrics.some(isOfLabels) ? countLabels(truth, predicted, classes, weights) : undefined;
+    const areas = classes > 2 ? [...new Set(metrics.flatMap((metric) => areaOf[metric] ?? []))] : [];
+    const own = weights === this.weights;
+    const against = areas.length === 0 ? undefined : own ? this.oneVsRest : this.#oneVsRest(areas, weights);
+    return metrics.map((metric) => {
+      if (counts && isOfLabels(metric)) return ofLabels(metric, counts);
+      const area = areaOf[metric];
+      if (area === undefined) return this.#ofProbabilities(metric, weights);
+      if (against) return against[area][metric === 'aucWeighted' ? 'weighted' : 'macro'];
+      // With two classes, one against the rest is the other's mirror image: the means are the same.
+      return (area === 'auc' ? areaUnderRoc : averagePrecision)(truth, 1, this.ranked(1), weights);
+    });
+  }
+
+  #ofProbabilities(metric: TableMetricName, weights?: Numbers): number | null {
     const { truth, probabilities, classes } = this;
-    switch (metric) {
-      case 'logLoss':
-        return logLoss(truth, probabilities, classes, weights);
-      case 'brier':
-        return brier(truth, probabilities, classes, weights);
-      case 'calibrationError': {
-        const { happened, probabilities: chosen } = this.calibration;
-        return calibrationError(calibrationCurve(happened, chosen, { weights }));
-      }
-      case 'averagePrecision':
-        return classes === 2
-          ? averagePrecision(truth, 1, this.ranked(1), weights)
-          : this.perClass('averagePrecision', weights).macro;
-      default:
-        // With two classes, one against the rest is the other's mirror image: all means are the same.
-        if (classes === 2) return areaUnderRoc(truth, 1, this.ranked(1), weights);
-        return this.perClass('auc', weights)[metric === 'auc' ? 'macro' : 'weighted'];
-    }
+    if (metric === 'logLoss') return logLoss(truth, probabilities, classes, weights);
+    if (metric === 'brier') return brier(truth, probabilities, classes, weights);
+    const { happened, probabilities: chosen } = this.calibration;
+    return calibrationError(calibrationCurve(happened, chosen, { weights }));
   }
 }
 
-const scoreMetrics: ReadonlySet<TableMetricName> = new Set<TableMetricName>([
-  'logLoss',
-  'brier',
-  'calibrationError',
-  'averagePrecision',
-  'auc',
-  'aucWeighted',
-]);
+type Area = 'auc' | 'averagePrecision';
+const areaOf: { readonly [M in TableMetricName]?: Area } = {
+  auc: 'auc',
+  aucWeighted: 'auc',
+  averagePrecision: 'averagePrecision',
+};
+const probabilityMetrics: readonly TableMetricName[] = ['logLoss', 'brier', 'calibrationError'];
+
+function isOfLabels(metric: TableMetricName): boolean {
+  return areaOf[metric] === undefined && !probabilityMetrics.includes(metric);
+}
 
 function ofLabels(metric: TableMetricName, counts: LabelCounts): number | null {
   if (metric === 'accuracy') return accuracy(counts);
@@ -127,14 +141,16 @@ function ofLabels(metric: TableMetricName, counts: LabelCounts): number | null {
 export class NumberScorer implements Scores {
   readonly truth: Numbers;
   readonly predicted: Numbers;
+  readonly weights: Numbers | undefined;
 
-  constructor(truth: Numbers, predicted: Numbers) {
+  constructor(truth: Numbers, predicted: Numbers, weights?: Numbers) {
     requireRows(truth.length, predicted);
+    this.weights = weights;
     this.truth = truth;
     this.predicted = predicted;
   }
 
-  values(metrics: readonly TableMetricName[], weights?: Numbers): (number | null)[] {
+  values(metrics: readonly TableMetricName[], weights = this.weights): (number | null)[] {
     return metrics.map((metric) => numberMetrics[metric]!(this.truth, this.predicted, weights));
   }
 }
@@ -147,10 +163,10 @@ const numberMetrics: { [M in TableMetricName]?: typeof meanAbsoluteError } = {
   r2: rSquared,
 };
 
-export function scorerOf(target: JudgedTarget, predictions: Numbers): ClassScorer | NumberScorer {
+export function scorerOf(target: JudgedTarget, predictions: Numbers, weights?: Numbers): ClassScorer | NumberScorer {
   return target.kind === 'classes'
-    ? new ClassScorer(target.codes, predictions, target.classes.length)
-    : new NumberScorer(target.values, predictions);
+    ? new ClassScorer(target.codes, predictions, target.classes.length, weights)
+    : new NumberScorer(target.values, predictions, weights);
 }
 
 /**
@@ -166,7 +182,36 @@ export function scoreTable(
   weights?: Numbers,
 ): number | null {
   requireMetric(metric, target);
-  return scorerOf(target, predictions).values([metric], weights)[0];
+  return scorerOf(target, predictions, weights).values([metric])[0];
+}
+
+/** Metrics that are defined, and a sentence about each other one. */
+export interface MeasuredTable {
+  metrics: TableEvaluationSummary['metrics'];
+  undefinedMetrics: TableEvaluationSummary['undefinedMetrics'];
+}
+
+/** All metrics of the task, or those asked for, e.g. of a fold. @throws RangeError as `scoreTable`. */
+export function measureTable(
+  target: JudgedTarget,
+  predictions: Numbers,
+  { metrics = metricsOf(target), weights }: { metrics?: readonly TableMetricName[]; weights?: Numbers } = {},
+): MeasuredTable {
+  for (const metric of metrics) requireMetric(metric, target);
+  return measure(scorerOf(target, predictions, weights), metrics);
+}
+
+export function measure(scorer: ClassScorer | NumberScorer, names: readonly TableMetricName[]): MeasuredTable {
+  const measured: MeasuredTable = { metrics: {}, undefinedMetrics: {} };
+  for (const [m, value] of scorer.values(names).entries()) {
+    if (value === null) measured.undefinedMetrics[names[m]] = whyUndefined(names[m]);
+    else measured.metrics[names[m]] = value;
+  }
+  return measured;
+}
+
+export function metricsOf(target: JudgedTarget): TableMetricName[] {
+  return target.kind === 'classes' ? tableMetricsOf('classify', target.classes.length) : tableMetricsOf('regress');
 }
 
 /** @throws RangeError where the metric is not one of the task, or of two classes and there are more. */

@@ -40,8 +40,6 @@ export class LaneTally {
   #users = 0;
   /** Sum over the lists of their items' mean self-information. */
   #novelty = 0;
-  /** Lists that hold anything. */
-  #lists = 0;
 
   /** @param users - at most so many are added. */
   constructor(lane: Lane, users: number, { information, bands }: ItemKnowledge, options: JudgeOptions) {
@@ -86,9 +84,8 @@ export class LaneTally {
     for (let i = 0; i < relevantCount; i++) this.#slicing.addRelevant(relevant[i], found[i]);
   }
 
-  /** Notes the items of a list, `[≥ length]`. */
+  /** Notes the items of a user's list, `[≥ length]`; there is one, since what is to be found could be in it. */
   show(items: Int32Array, length: number): void {
-    if (length === 0) return;
     let bits = 0;
     for (let place = 0; place < length; place++) {
       this.#shown[items[place]] = 1;
@@ -96,7 +93,6 @@ export class LaneTally {
       bits += this.#information[items[place]];
     }
     this.#novelty += bits / length;
-    this.#lists++;
   }
 
   /** Without users there are no metrics: a mean over nobody is no 0. */
@@ -107,7 +103,7 @@ export class LaneTally {
     const metrics: Record<string, number> = {};
     for (const [m, name] of rankingMetrics.entries()) metrics[`${name}@${k}`] = this.#sums[m] / users;
     metrics[`coverage@${k}`] = this.#shown.reduce((sum, shown) => sum + shown, 0) / this.#shown.length;
-    if (this.#lists > 0) metrics[`novelty@${k}`] = this.#novelty / this.#lists;
+    metrics[`novelty@${k}`] = this.#novelty / users;
     const stream = lanes.indexOf(this.#lane);
     return { metrics, interval: bootstrapInterval(this.#perUser.subarray(0, users), { seed, stream }), users };
   }

@@ -56,7 +56,7 @@ describe.each(cases)('probabilities: $name', ({ expected, ...given }) => {
       [areaUnderRoc, expected.auc],
       [averagePrecision, expected.averagePrecision],
     ] as const) {
-      const found = oneVsRest(metric, truth, classes, ranked, weights);
+      const [found] = oneVsRest([metric], truth, classes, ranked, weights);
       expectAllClose(found.perClass, averages.perClass);
       expectClose(found.macro, averages.macro);
       expectClose(found.weighted, averages.weighted);
@@ -197,8 +197,13 @@ describe('thinned', () => {
     expect([kept[0], kept.at(-1)]).toEqual([0, 4999]);
     for (let i = 1; i < kept.length; i++) {
       expect(kept[i]).toBeGreaterThan(kept[i - 1]);
-      expect(positions[kept[i]] - positions[kept[i - 1]]).toBeLessThan(1 / 199 + 0.001);
+      expect(positions[kept[i]] - positions[kept[i - 1]]).toBeLessThan(1 / 198 + 0.001);
     }
+  });
+
+  it('keeps the first point at the last position, where a recall is 1 for long', () => {
+    const recall = Float64Array.from({ length: 1000 }, (_, i) => Math.min(1, i / 600));
+    expect([...thinned(recall, 10)]).toEqual([0, 75, 150, 225, 300, 375, 450, 525, 600, 999]);
   });
 
   it('keeps a short curve whole, and two points of one that does not move', () => {

@@ -153,6 +153,9 @@ describe('bootstrap', () => {
     expect(Math.abs(rare.undefinedResamples[0] / 1000 - 0.363)).toBeLessThan(0.06);
     expect(rare.intervals[1]).toEqual({ low: 1, high: 1 });
     expect(rare.undefinedResamples[1]).toBe(0);
+    // A row is in a resample just once in 0.37 of them.
+    const seldom = bootstrap(40, (weights) => [weights[0] === 1 ? weights[1] : null], { seed: 1 });
+    expect(seldom).toMatchObject({ intervals: [null], standardErrors: [null] });
     const never = bootstrap(5, () => [null], { seed: 1, method: 'bca' });
     expect(never).toMatchObject({ intervals: [null], standardErrors: [null], undefinedResamples: [1000] });
   });

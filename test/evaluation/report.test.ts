@@ -10,7 +10,7 @@ import {
   type TableMetricName,
 } from '../../contracts/table-evaluation.ts';
 import { evaluateTable, summaryBytes, type TableEvaluationOptions } from '../../evaluation/report.ts';
-import { scoreTable, type JudgedTarget } from '../../evaluation/table-scores.ts';
+import { measureTable, scoreTable, type JudgedTarget } from '../../evaluation/table-scores.ts';
 import { codes } from './known.ts';
 
 type Classes = Extract<JudgedTarget, { kind: 'classes' }>;
@@ -136,6 +136,12 @@ describe('evaluateTable on two classes', () => {
     expect(weighted.summary.classes!.rows).toEqual(summary.classes!.rows);
   });
 
+  it('weighs the rows of a resample too', () => {
+    const right = Float64Array.from(target.codes, (c, i) => (predictions[2 * i + c] > 0.5 ? 1 : 0));
+    const { summary } = evaluateTable(target, predictions, { ...options, weights: right });
+    expect(summary.objective).toMatchObject({ value: 1, interval: [1, 1] });
+  });
+
   it('draws rows of a group together', () => {
     const groups = Int32Array.from(target.codes, (_, i) => i >> 2);
     expect(evaluateTable(target, predictions, { ...options, groups }).summary.bootstrap!.units).toBe(100);
@@ -172,6 +178,15 @@ describe('evaluateTable on slices', () => {
       options,
     );
     expect(south.metrics).toEqual(alone.summary.metrics);
+  });
+
+  it('weighs their rows', () => {
+    const right = Float64Array.from(target.codes, (c, i) => {
+      const row = predictions.subarray(3 * i, 3 * i + 3);
+      return row[c] === Math.max(...row) ? 1 : 0;
+    });
+    const { details } = evaluateTable(target, predictions, { ...options, slices, weights: right });
+    expect(details.slices[0].slices.map(({ metrics }) => metrics.accuracy)).toEqual([1, 1, undefined]);
   });
 
   it('shows small ones marked where asked to, by the metrics asked for', () => {
@@ -230,6 +245,21 @@ describe('evaluateTable on many classes', () => {
     expectSerialisable(texts);
     expect(texts.summary).toMatchObject({ classesLeftOut: 12 });
     expect(texts.summary).not.toHaveProperty('classes');
+  });
+
+  it('averages areas over the classes alike, or each by its rows', () => {
+    const { target, predictions } = classification(300, 3);
+    // Few of the last class.
+    const { metrics, classes } = evaluateTable(
+      { ...target, codes: target.codes.map((c, i) => (c === 2 && i > 60 ? 0 : c)) },
+      predictions,
+      options,
+    ).summary;
+    const areas = classes!.auc.map((area) => area!);
+    expect(metrics.auc).toBeCloseTo(areas.reduce((sum, area) => sum + area, 0) / 3, 12);
+    const byRows = areas.reduce((sum, area, c) => sum + (area * classes!.rows[c]) / 300, 0);
+    expect(metrics.aucWeighted).toBeCloseTo(byRows, 12);
+    expect(Math.abs(byRows - metrics.auc!)).toBeGreaterThan(0.001);
   });
 
   it('averages over classes that occur, and says which do not', () => {
@@ -339,6 +369,31 @@ describe('evaluateTable', () => {
     const three = classification(20, 3);
     expect(() => evaluateTable(three.target, three.predictions, { ...options, objective: 'f1' })).toThrow(RangeError);
     expect(() => scoreTable('accuracy', regression(5).target, new Float32Array(5))).toThrow(RangeError);
+  });
+});
+
+describe('measureTable', () => {
+  it('gives a fold what the whole report would, or what is asked for', () => {
+    const { target, predictions } = classification(120, 4);
+    const weights = Float64Array.from(target.codes, (_, i) => i % 5);
+    const { summary } = evaluateTable(target, predictions, { ...options, weights, resamples: 0 });
+    const { metrics, undefinedMetrics } = summary;
+    expect(measureTable(target, predictions, { weights })).toEqual({ metrics, undefinedMetrics });
+    expect(measureTable(target, predictions, { weights, metrics: ['auc'] })).toEqual({
+      metrics: { auc: metrics.auc },
+      undefinedMetrics: {},
+    });
+    const one = { ...target, codes: new Int32Array(120) };
+    expect(measureTable(one, predictions, { metrics: ['auc', 'accuracy'] }).undefinedMetrics).toHaveProperty('auc');
+    expect(() => measureTable(target, predictions, { metrics: ['f1'] })).toThrow(RangeError);
+  });
+
+  it('draws intervals of areas of many classes from the resamples, not from the rows', () => {
+    const { target, predictions } = classification(120, 4);
+    const asked = { ...options, objective: 'auc', intervals: ['auc', 'averagePrecision', 'aucWeighted'] } as const;
+    for (const interval of Object.values(evaluateTable(target, predictions, asked).summary.intervals)) {
+      expect(interval[1] - interval[0]).toBeGreaterThan(0.01);
+    }
   });
 });
 
