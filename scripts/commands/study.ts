@@ -29,7 +29,6 @@ export function register(program: Command): void {
     .command('study')
     .summary('Show a study, or tell it what to do')
     .description('show the trials of a study, running or ended; pause, change, extend or stop one that runs')
-    .enablePositionalOptions()
     .configureHelp({ ...program.configureHelp(), subcommandTerm: (command) => command.name() })
     .argument(...workflowArgument)
     .option('--all', 'all trials, not the best and the last ones alone')
@@ -51,13 +50,13 @@ export function register(program: Command): void {
   addExamples(
     order('pause', 'Start no further trials; those that run end')
       .option(...json)
-      .action((workflow: string, options: Shown) => tell(workflow, 'pause', [], options)),
+      .action((workflow: string, _: Shown, command: Command) => tell(workflow, 'pause', [], command)),
     [['tradewind study pause shop', 'its time limit stands still meanwhile']],
   );
   addExamples(
     order('resume', 'Go on after a pause')
       .option(...json)
-      .action((workflow: string, options: Shown) => tell(workflow, 'resume', [], options)),
+      .action((workflow: string, _: Shown, command: Command) => tell(workflow, 'resume', [], command)),
     [['tradewind study resume shop', 'go on where it was']],
   );
   addExamples(
@@ -65,7 +64,7 @@ export function register(program: Command): void {
       .option('--trials <n>', 'trials over all candidates that search something', number)
       .option('--parallel <n>', 'trials in flight', number)
       .option('--minutes <n>', 'time limit, from the start of the study and without its pauses', number)
-      .option('--patience <n>', 'end after as many trials without improvement, or "none"', patience)
+      .option('--patience <n>', 'end after as many trials without improvement, or "none"', numberOrNone)
       .option(...json)
       .action(changeBudget),
     [
@@ -85,8 +84,8 @@ export function register(program: Command): void {
     order('stop', 'End a study with what it has')
       .option('--now', 'do not wait for the trials that run')
       .option(...json)
-      .action((workflow: string, options: Shown & { now?: boolean }) =>
-        tell(workflow, 'stop', [{ now: options.now ?? false }], options),
+      .action((workflow: string, { now = false }: { now?: boolean }, command: Command) =>
+        tell(workflow, 'stop', [{ now }], command),
       ),
     [['tradewind study stop shop', 'its run goes on with the best trial so far']],
   );
@@ -113,12 +112,23 @@ async function show(workflow: string, options: Shown & { all?: boolean }): Promi
   }
 }
 
-async function changeBudget(workflow: string, options: Partial<StudyBudget> & Shown): Promise<void> {
-  const { json, ...change } = options;
-  await tell(workflow, 'budget', [change], { json });
+interface Budget extends Shown, Partial<Omit<StudyBudget, 'patience'>> {
+  patience?: number | 'none';
 }
 
-async function enqueue(workflow: string, candidate: string, given: string[], options: Shown): Promise<void> {
+async function changeBudget(workflow: string, given: Budget, command: Command): Promise<void> {
+  const { json: _, patience: without, ...change } = given;
+  const patience = without === undefined ? {} : { patience: without === 'none' ? null : without };
+  await tell(workflow, 'budget', [{ ...change, ...patience }], command);
+}
+
+async function enqueue(
+  workflow: string,
+  candidate: string,
+  given: string[],
+  _: Shown,
+  command: Command,
+): Promise<void> {
   const parameters: ParameterValues = {};
   for (const part of given) {
     const [, name, text] = /^([^=]+)=(.*)$/s.exec(part) ?? [];
@@ -133,10 +143,12 @@ async function enqueue(workflow: string, candidate: string, given: string[], opt
     parameters[name] = valueOf(text);
   }
   const order: EnqueueOrder = { candidate: /^\d+$/.test(candidate) ? Number(candidate) : candidate, parameters };
-  await tell(workflow, 'enqueue', [order], options);
+  await tell(workflow, 'enqueue', [order], command);
 }
 
-async function tell(workflow: string, update: string, args: [] | [unknown], options: Shown): Promise<void> {
+async function tell(workflow: string, update: string, args: [] | [unknown], command: Command): Promise<void> {
+  // Commander takes it for an option of "study" wherever it stands.
+  const { json } = command.optsWithGlobals<Shown>();
   const state = await requireStack();
   const { client, connection } = await connectTemporal(state);
   try {
@@ -148,7 +160,7 @@ async function tell(workflow: string, update: string, args: [] | [unknown], opti
         throw refused(error, workflowId);
       });
     const { archive: _, tail: __, ...rest } = status;
-    if (options.json) printJson({ workflowId, ...rest });
+    if (json) printJson({ workflowId, ...rest });
     else console.log(`${studyHeadline(status)}\n${budgetLine(status)}`);
   } finally {
     await connection.close();
@@ -182,6 +194,6 @@ function number(text: string): number {
   return value;
 }
 
-function patience(text: string): number | null {
-  return text === 'none' ? null : number(text);
+function numberOrNone(text: string): number | 'none' {
+  return text === 'none' ? text : number(text);
 }

@@ -1,30 +1,37 @@
 /** Studies on the shared stack's servers, in a namespace and with workers of a test's own. */
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp } from 'node:fs/promises';
+import { mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Client, Connection, WorkflowHandle } from '@temporalio/client';
+import type { temporal } from '@temporalio/proto';
 import { searchAttributes, taskQueues } from '../../contracts/names.ts';
 import type { RecommenderSubject, StudyInput, StudyResult, StudyStatus, TrialReport } from '../../contracts/study.ts';
 import { readStack, stackEnvironment, type StackState } from '../../scripts/stack/connection.ts';
+import { homePaths } from '../../scripts/stack/home.ts';
 import { ArtifactStore } from '../../store/artifact-store.ts';
 import { TrialArchive } from '../../store/trial-archive.ts';
+import { attachStack, type Stack } from './stack.ts';
 
 const worker = fileURLToPath(new URL('study-worker.ts', import.meta.url));
+
+export type HistoryEvent = temporal.api.history.v1.IHistoryEvent;
 
 export interface StudyBench {
   client: Client;
   archive: TrialArchive;
-  store: ArtifactStore;
-  namespace: string;
+  /** The commands, as people of this namespace use them. */
+  stack: Stack;
   start(name: string, input: StudyInput): Promise<WorkflowHandle>;
   result(handle: WorkflowHandle): Promise<StudyResult>;
   status(handle: WorkflowHandle): Promise<StudyStatus>;
   /** Trials of a study that has ended. */
   table(result: StudyResult): Promise<readonly TrialReport[]>;
+  /** The events of each of its runs: it continues as new. */
+  runs(handle: WorkflowHandle): Promise<HistoryEvent[][]>;
   /** @param longest - milliseconds that a trial takes at most */
   worker(longest?: number): Promise<ChildProcess>;
   close(): Promise<void>;
@@ -41,11 +48,12 @@ export async function openStudies(stackHome: string, namespace: string): Promise
   const store = ArtifactStore.fromEnvironment(env);
   const archive = new TrialArchive(store);
   const workers: ChildProcess[] = [];
+  // Commands find the servers by the state file of a home: here one that names this namespace.
+  await writeFile(homePaths(home).state, JSON.stringify({ ...state, temporal: { ...state.temporal, namespace } }));
   return {
     client,
     archive,
-    store,
-    namespace,
+    stack: attachStack(home),
     async start(name, input) {
       return await client.workflow.start('tuneModel', {
         workflowId: name,
@@ -56,6 +64,17 @@ export async function openStudies(stackHome: string, namespace: string): Promise
     result: (handle) => handle.result() as Promise<StudyResult>,
     status: (handle) => handle.query<StudyStatus>('study'),
     table: (result) => archive.table(result.tables[0]),
+    async runs({ workflowId }) {
+      const runs: HistoryEvent[][] = [];
+      const { raw } = await client.workflow.getHandle(workflowId).describe();
+      let runId: string | null | undefined = raw.workflowExecutionInfo?.firstRunId;
+      while (runId) {
+        const { events } = await client.workflow.getHandle(workflowId, runId).fetchHistory();
+        runs.push(events!);
+        runId = events!.at(-1)!.workflowExecutionContinuedAsNewEventAttributes?.newExecutionRunId;
+      }
+      return runs;
+    },
     async worker(longest = 0) {
       const child = fork(worker, [String(longest)], { env, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
       workers.push(child);
@@ -67,6 +86,16 @@ export async function openStudies(stackHome: string, namespace: string): Promise
       store.close();
       await connection.close();
     },
+  };
+}
+
+/** What is the same in equal studies. */
+export function sameIn({ best, tables, journal, ...counts }: StudyResult) {
+  return {
+    ...counts,
+    best: best.map(({ milliseconds: _, cached: __, ...trial }) => trial),
+    table: tables[0].digest,
+    journal: journal.digest,
   };
 }
 
