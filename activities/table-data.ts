@@ -14,6 +14,8 @@ import type {
   IngestTableResult,
   SplitTableRequest,
   SplitTableResult,
+  ValidateTableRequest,
+  ValidateTableResult,
 } from '../contracts/table-lifecycle.ts';
 import { dataDigest, resolveSources } from '../data/sources.ts';
 import { beatOf } from './beat.ts';
@@ -24,7 +26,14 @@ import { runTask } from './run-task.ts';
 import { sourceFetchers } from './source-fetchers.ts';
 import { cached } from './step-cache.ts';
 import { taskFiles } from './task-files.ts';
-import type { BehaviourInput, CleanTableInput, IngestTableInput, SplitTableInput } from './tasks/tables.ts';
+import type {
+  BehaviourInput,
+  CleanTableInput,
+  IngestTableInput,
+  SplitTableInput,
+  ValidateTableInput,
+  ValidateTableOutput,
+} from './tasks/tables.ts';
 import type { BehaviourTable } from '../data/behaviour.ts';
 import type { TableCleaningReport } from '../data/clean-table.ts';
 import type { TableIngest } from '../data/ingest-table.ts';
@@ -35,13 +44,23 @@ const rooms = ['compute', 'data'] as const;
 const warningsTold = 20;
 
 export function tableDataActivities(deps: Dependencies) {
-  const { store, cores } = deps;
+  const { store, registry, cores } = deps;
   const fetchers = sourceFetchers(store);
 
   async function storedIfThere(folder: string, name: string): Promise<BlobRef | undefined> {
     const path = join(folder, name);
     const found = await stat(path).catch(() => undefined);
     return found && store.putFile(path, name);
+  }
+
+  /** What the champion has learned from, or the latest version where none is champion. */
+  async function latestProfile(model: string): Promise<{ profile: BlobRef; version: number } | undefined> {
+    const champion = await registry.alias(model, 'champion');
+    const version = champion?.record.version ?? (await registry.versions(model)).at(-1)?.version;
+    if (version === undefined) return undefined;
+    const { artifact } = await registry.version(model, version);
+    const file = artifact.files.find(({ role }) => role === 'profile');
+    return file && { profile: { digest: file.digest, bytes: file.bytes, name: file.name }, version };
   }
 
   return {
@@ -118,6 +137,43 @@ export function tableDataActivities(deps: Dependencies) {
       });
     },
 
+    async validateTable(request: ValidateTableRequest): Promise<ValidateTableResult> {
+      const { table, columns, model, rules } = request;
+      const reference = rules.drift && (await latestProfile(model));
+      const key = {
+        stage: 'validate-table',
+        code: codeVersion(rooms),
+        inputs: { table: table.digest, columns, rules, reference: reference?.profile.digest },
+      };
+      return cached(store, key, async () => {
+        const input = {
+          table: await store.fetch(table),
+          columns,
+          rules,
+          ...(reference && {
+            reference: { path: await store.fetch(reference.profile), digest: reference.profile.digest },
+          }),
+        };
+        return runTask<ValidateTableInput, ValidateTableOutput, Omit<ValidateTableResult, keyof StageTiming>>(
+          deps,
+          { file: 'tables.ts', name: 'validate', input, threads: cores, label: 'validate' },
+          async ({ quarantined, ...output }, workDir) => ({
+            ...output,
+            warnings: [...output.warnings, ...driftNote(rules.drift !== undefined, reference?.version)],
+            report: await store.putFile(join(workDir, taskFiles.validation), taskFiles.validation),
+            profile: await store.putFile(join(workDir, taskFiles.profile), taskFiles.profile),
+            ...(quarantined > 0 && {
+              quarantine: {
+                rows: await store.putFile(join(workDir, taskFiles.quarantine), taskFiles.quarantine),
+                good: await store.putFile(join(workDir, taskFiles.good), taskFiles.good),
+                count: quarantined,
+              },
+            }),
+          }),
+        );
+      });
+    },
+
     async cleanTable({
       table,
       columns,
@@ -185,6 +241,15 @@ export function tableDataActivities(deps: Dependencies) {
       });
     },
   };
+}
+
+function driftNote(asked: boolean, version: number | undefined): string[] {
+  if (!asked) return [];
+  return [
+    version === undefined
+      ? 'There is no version yet to compare the data with: drift was not judged.'
+      : `Drift was judged against what version ${version} has learned from.`,
+  ];
 }
 
 function summed(repairs: TableIngest['repairs']): Record<string, number> {

@@ -383,8 +383,7 @@ function candidateOf({ algorithm, parameters, preparation }: TableCandidate): Ta
 }
 
 function requireMetricOf(metric: TableMetricName, classes: number): void {
-  const { binary }: { binary?: true } = tableMetrics[metric];
-  if (!binary || classes === 2) return;
+  if (!('binary' in tableMetrics[metric]) || classes === 2) return;
   throw ApplicationFailure.nonRetryable(
     `objective.metric must be one of ${classes} classes. Got ${metric}, which is one of two. Take its Macro or Weighted form, or auc.`,
     'SPEC_INVALID',

@@ -29,7 +29,7 @@ export async function tableExport(
   input: TableInput & StatesInput & { metadata: Record<string, string> },
   context: TaskContext,
 ): Promise<TableExportOutput> {
-  const { table, split } = await openTable(input);
+  const { table, split } = await openTable(input, context.threads);
   const { preparation, model } = await loadStates(input, context.threads);
   try {
     const bytes = tableGraph(preparation, model, input.classes, input.metadata);

@@ -10,9 +10,8 @@ import { tableMetricsOf, type TableEvaluation, type TableMetricName } from '../.
 import { fitPreparation } from '../../data/preparation/fit.ts';
 import { loadPreparation } from '../../data/preparation/fitted.ts';
 import type { FittedPreparation } from '../../data/preparation/transformer.ts';
-import { readTable } from '../../data/read-table.ts';
+import { readTable, readTarget } from '../../data/read-table.ts';
 import { foldOf, readSplit, type TableSplit } from '../../data/split-file.ts';
-import { targetOf } from '../../data/target.ts';
 import { takeRows, takeTarget, type Table, type Target } from '../../data/table.ts';
 import { evaluateTable } from '../../evaluation/report.ts';
 import { scorerOf, scoreTable, whyUndefined } from '../../evaluation/table-scores.ts';
@@ -41,10 +40,16 @@ interface Opened {
   split: TableSplit;
 }
 
-export async function openTable({ table: path, columns, split, target, classes }: TableInput): Promise<Opened> {
-  const [whole, parts] = await Promise.all([readTable(path, columns), readSplit(split)]);
-  const { [target]: column, ...features } = whole.columns;
-  return { table: { rows: whole.rows, columns: features }, target: targetOf(target, column, classes), split: parts };
+export async function openTable(input: TableInput, threads: number): Promise<Opened> {
+  const { columns, target } = input;
+  const features = columns.filter(({ name }) => name !== target);
+  const predicted = columns.find(({ name }) => name === target)!;
+  const [table, truth, split] = await Promise.all([
+    readTable(input.table, features, { threads }),
+    readTarget(input.table, predicted, input.task, { threads }),
+    readSplit(input.split),
+  ]);
+  return { table, target: truth, split };
 }
 
 /** Enough of a fitted model to predict with. */
@@ -140,7 +145,7 @@ export async function tableTrial(
   input: FitInput & { judgedOn: 'validation' | 'folds'; pruning?: TrialPruning },
   context: TaskContext,
 ): Promise<TrialOutput> {
-  const opened = await openTable(input);
+  const opened = await openTable(input, context.threads);
   const { table, target, split } = opened;
   if (input.judgedOn === 'folds') {
     let sum = 0;
@@ -187,7 +192,7 @@ export interface FoldOutput {
 
 /** One fold of a cross-validation; leaves its rows' predictions. */
 export async function tableFold(input: FitInput & { fold: number }, context: TaskContext): Promise<FoldOutput> {
-  const opened = await openTable(input);
+  const opened = await openTable(input, context.threads);
   const { table, target, split } = opened;
   const { train, held } = foldOf(split, input.fold);
   const fitted = await fit(opened, train, input, context);
@@ -217,7 +222,7 @@ async function leavePredictions(context: TaskContext, rows: Int32Array, predicti
 
 /** Fits on all that comes before the test part, and leaves both states. */
 export async function tableTrain(input: FitInput, context: TaskContext): Promise<{ features: number }> {
-  const opened = await openTable(input);
+  const opened = await openTable(input, context.threads);
   const fitted = await fit(opened, opened.split.learning, input, context);
   try {
     await writeArrays(join(context.workDir, taskFiles.preparation), fitted.preparation.state());
@@ -250,7 +255,7 @@ export async function tableEvaluate(
   input: TableInput & StatesInput & { slices: string[] },
   context: TaskContext,
 ): Promise<TableEvaluation['summary']> {
-  const { table, target, split } = await openTable(input);
+  const { table, target, split } = await openTable(input, context.threads);
   const rows = split.parts.test;
   const fitted = await loadStates(input, context.threads);
   try {

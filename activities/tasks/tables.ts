@@ -8,7 +8,10 @@ import { behaviourTable, type BehaviourTable } from '../../data/behaviour.ts';
 import { cleanTable, type TableCleaningReport } from '../../data/clean-table.ts';
 import { ingestTable, type TableIngest, type TableSource } from '../../data/ingest-table.ts';
 import { planSplit, type SplitContext } from '../../data/table-split.ts';
+import { quarantineRows } from '../../data/quarantine-rows.ts';
 import type { SplitSummary } from '../../data/split-summary.ts';
+import { readProfile, writeProfile, type TableProfile } from '../../data/table-profile.ts';
+import { brokenRules, validateTable } from '../../data/validate-table.ts';
 import { taskFiles } from '../task-files.ts';
 import { optionsOf } from './data.ts';
 
@@ -39,6 +42,52 @@ export interface BehaviourInput {
 export async function behaviour(input: BehaviourInput, context: TaskContext): Promise<BehaviourTable> {
   const out = join(context.workDir, taskFiles.table);
   return behaviourTable(input.interactions, input.items, input.behaviour, out, optionsOf(context));
+}
+
+export interface ValidateTableInput {
+  table: string;
+  columns: ColumnDefinition[];
+  rules: TableSpec['validation'];
+  /** Path of a profile, with its digest. */
+  reference?: { path: string; digest: string };
+}
+export interface ValidateTableOutput {
+  rows: number;
+  rules: number;
+  broken: string[];
+  quarantined: number;
+  lastDay?: string;
+  warnings: string[];
+}
+
+/** Leaves the report, the profile, and where rows break a rule these rows and the table without them. */
+export async function validate(input: ValidateTableInput, context: TaskContext): Promise<ValidateTableOutput> {
+  const { table, columns, rules, reference } = input;
+  const options = optionsOf(context);
+  const profile = reference && (await readProfile(reference.path, reference.digest));
+  const report = await validateTable(table, columns, rules, profile, options);
+  await writeFile(join(context.workDir, taskFiles.validation), `${JSON.stringify(report)}\n`);
+  await writeProfile(join(context.workDir, taskFiles.profile), report.profile);
+  const lastDay = lastDayOf(report.profile);
+  const out = {
+    rows: join(context.workDir, taskFiles.good),
+    quarantine: join(context.workDir, taskFiles.quarantine),
+  };
+  const set = await quarantineRows(table, columns, rules, report, out, options);
+  return {
+    rows: report.rows,
+    rules: report.rules.length,
+    broken: brokenRules(report),
+    quarantined: set?.quarantined ?? 0,
+    ...(lastDay !== undefined && { lastDay }),
+    warnings: report.warnings.slice(0, 20),
+  };
+}
+
+/** Of all columns of times. */
+function lastDayOf({ columns }: TableProfile): string | undefined {
+  const latest = columns.flatMap((c) => (c.kind === 'time' && 'numbers' in c && c.numbers ? [c.numbers.most] : []));
+  return latest.length === 0 ? undefined : new Date(Math.max(...latest) * 1000).toISOString().slice(0, 10);
 }
 
 export interface CleanTableInput {
