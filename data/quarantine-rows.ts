@@ -2,8 +2,7 @@
 import { tableRulesSchema, type TableRulesInput } from '../contracts/table-rules.ts';
 import type { ColumnDefinition } from '../contracts/tables.ts';
 import { literal, withDatabase, type DataOptions } from './database.ts';
-import { breakingOneOf, prepareRules, rowRules } from './row-rules.ts';
-import type { TableValidationReport } from './validate-table.ts';
+import { breakingOneOf, countBroken, rowRules } from './row-rules.ts';
 
 export interface QuarantineResult {
   /** Rows that stay. */
@@ -16,23 +15,19 @@ export interface QuarantineResult {
  * `quarantine_row BIGINT`, the number of the row in `path`, from 0, and `quarantine_reasons VARCHAR`, e.g. `price: min;
  * id: unique`. Only failed rules on rows put rows aside: a share of missing values within its limit does not.
  *
- * @param report - what `validateTable` gave for the same table, columns and rules.
- * @returns null, and writes nothing, where no row breaks a failed rule.
+ * @param rules - those that `validateTable` was given.
  */
 export async function quarantineRows(
   path: string,
   columns: readonly ColumnDefinition[],
   rules: TableRulesInput,
-  report: Pick<TableValidationReport, 'rules'>,
-  out: { rows: string; quarantine: string },
+  outPath: string,
+  quarantinePath: string,
   options: DataOptions = {},
-): Promise<QuarantineResult | null> {
-  const failed = rowRules(path, columns, tableRulesSchema.parse(rules)).filter(({ rule, column }) =>
-    report.rules.some((found) => found.rule === rule && found.column === column && !found.passed),
-  );
-  if (failed.length === 0) return null;
+): Promise<QuarantineResult> {
+  const onRows = rowRules(path, columns, tableRulesSchema.parse(rules));
   return withDatabase(options, async (database) => {
-    await prepareRules(database, failed);
+    const failed = (await countBroken(database, path, onRows)).flatMap(({ rule, passed }) => (passed ? [] : [rule]));
     const source = `read_parquet(${literal(path)}, file_row_number = true)`;
     const breaks = breakingOneOf(failed);
     const reasons = failed.map(
@@ -42,13 +37,13 @@ export async function quarantineRows(
     const order = failed.some(({ table }) => table !== undefined) ? 'ORDER BY file_row_number' : '';
     const rows = await database.writeParquet(
       `SELECT * EXCLUDE (file_row_number) FROM ${source} WHERE NOT (${breaks}) ${order}`,
-      out.rows,
+      outPath,
     );
     const quarantined = await database.writeParquet(
       `SELECT * EXCLUDE (file_row_number), file_row_number AS quarantine_row,
-         concat_ws('; ', ${reasons.join(', ')}) AS quarantine_reasons
+         concat_ws('; ', ${['NULL', ...reasons].join(', ')}) AS quarantine_reasons
        FROM ${source} WHERE ${breaks} ORDER BY file_row_number`,
-      out.quarantine,
+      quarantinePath,
     );
     return { rows, quarantined };
   });

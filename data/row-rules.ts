@@ -144,8 +144,38 @@ function allowedValue(value: number | boolean | string, kind: ColumnKind): strin
   }
 }
 
-/** Makes the tables that the rules look into. */
-export async function prepareRules(database: Database, rules: readonly RowRule[]): Promise<void> {
+export interface BrokenRule {
+  rule: RowRule;
+  /** Rows that break it. */
+  broken: number;
+  /** A share for `maxMissing`; null where no row breaks it and there is no extreme. */
+  found: number | string | null;
+  passed: boolean;
+}
+
+/** Leaves the tables that the rules look into behind. */
+export async function countBroken(database: Database, path: string, rules: readonly RowRule[]): Promise<BrokenRule[]> {
+  if (rules.length === 0) return [];
+  await prepareRules(database, rules);
+  const columns = [...new Set(rules.map(({ column }) => column))].map(identifier);
+  const marks = rules.map(({ broken }, i) => `(${broken}) AS b${i}`);
+  const counts = rules.map(
+    ({ found }, i) => `CAST(count(*) FILTER (b${i}) AS DOUBLE) AS broken${i}, ${found(`b${i}`)} AS found${i}`,
+  );
+  const [totals] = await database.rows<Record<string, number | string | null>>(
+    `SELECT CAST(count(*) AS DOUBLE) AS rows, ${counts.join(', ')}
+     FROM (SELECT ${[...columns, ...marks].join(', ')} FROM read_parquet(${literal(path)}, file_row_number = true))`,
+  );
+  const rows = totals['rows'] as number;
+  return rules.map((rule, i) => {
+    const broken = totals[`broken${i}`] as number;
+    const share = rows === 0 ? 0 : broken / rows;
+    const found = rule.rule === 'maxMissing' ? share : totals[`found${i}`];
+    return { rule, broken, found, passed: share <= rule.tolerance };
+  });
+}
+
+async function prepareRules(database: Database, rules: readonly RowRule[]): Promise<void> {
   for (const { rule, column, limit, table } of rules) {
     if (table) await database.run(`CREATE OR REPLACE TEMP TABLE ${table.name} AS ${table.query}`);
     if (rule === 'pattern') await requirePattern(database, column, String(limit));
@@ -154,7 +184,7 @@ export async function prepareRules(database: Database, rules: readonly RowRule[]
 
 /** SQL that is true of rows that break one of the rules, which have been prepared. */
 export function breakingOneOf(rules: readonly RowRule[]): string {
-  return rules.map(({ broken }) => `coalesce(${broken}, false)`).join(' OR ');
+  return ['false', ...rules.map(({ broken }) => `coalesce(${broken}, false)`)].join(' OR ');
 }
 
 async function requirePattern(database: Database, column: string, pattern: string): Promise<void> {

@@ -3,7 +3,15 @@ import { TradewindError } from '../contracts/errors.ts';
 import { tableRulesSchema, type TableRules, type TableRulesInput } from '../contracts/table-rules.ts';
 import type { ColumnDefinition } from '../contracts/tables.ts';
 import { identifier, literal, withDatabase, type Database, type DataOptions } from './database.ts';
-import { breakingOneOf, prepareRules, rowRules, unknownColumn, type RowRule, type RowRuleName } from './row-rules.ts';
+import {
+  breakingOneOf,
+  countBroken,
+  rowRules,
+  unknownColumn,
+  type BrokenRule,
+  type RowRule,
+  type RowRuleName,
+} from './row-rules.ts';
 import { count, counted } from './source-failures.ts';
 import { tableDrift, type ColumnDrift } from './table-drift.ts';
 import { profileTable, type TableProfile } from './table-profile.ts';
@@ -55,7 +63,7 @@ export async function validateTable(
   return withDatabase(options, async (database) => {
     const profile = await profileTable(database, path, columns);
     const { rows } = profile;
-    const found = await findBroken(database, path, onRows, rows);
+    const found = await countBroken(database, path, onRows);
     const rowsPerDay = await daysOf(database, path, asked);
     const compared = reference
       ? await tableDrift(database, path, columns, reference, asked.drift?.columns)
@@ -70,15 +78,22 @@ export async function validateTable(
         broken: null,
       },
       ...kindRules(columns, asked),
-      ...found,
+      ...found.map(reportOf),
       ...dayRules(rowsPerDay, asked),
       ...driftRules(compared.drift, asked),
     ];
-    const failed = onRows.filter((_, i) => !found[i].passed);
+    const failed = found.filter(({ passed }) => !passed);
     return {
       rows,
       rules: reports,
-      breakingRows: failed.length === 0 ? 0 : await countBreaking(database, path, failed),
+      breakingRows:
+        failed.length === 0
+          ? 0
+          : await countBreaking(
+              database,
+              path,
+              failed.map(({ rule }) => rule),
+            ),
       warnings: [...profileWarnings(profile), ...compared.warnings, ...noiseWarnings(compared.drift, asked)],
       drift: compared.drift,
       rowsPerDay,
@@ -104,36 +119,8 @@ function requireColumns(columns: readonly ColumnDefinition[], { perDay, drift }:
   });
 }
 
-async function findBroken(
-  database: Database,
-  path: string,
-  rules: readonly RowRule[],
-  rows: number,
-): Promise<TableRuleReport[]> {
-  if (rules.length === 0) return [];
-  await prepareRules(database, rules);
-  const columns = [...new Set(rules.map(({ column }) => column))].map(identifier);
-  const marks = rules.map(({ broken }, i) => `(${broken}) AS b${i}`);
-  const counts = rules.map(
-    ({ found }, i) => `CAST(count(*) FILTER (b${i}) AS DOUBLE) AS broken${i}, ${found(`b${i}`)} AS found${i}`,
-  );
-  const [found] = await database.rows<Record<string, number | string | null>>(
-    `SELECT ${counts.join(', ')} FROM (SELECT ${[...columns, ...marks].join(', ')}
-     FROM read_parquet(${literal(path)}, file_row_number = true))`,
-  );
-  return rules.map(({ rule, column, says, limit, tolerance }, i) => {
-    const broken = found[`broken${i}`] as number;
-    const share = rows === 0 ? 0 : broken / rows;
-    return {
-      rule,
-      column,
-      says,
-      limit,
-      found: rule === 'maxMissing' ? share : found[`found${i}`],
-      passed: share <= tolerance,
-      broken,
-    };
-  });
+function reportOf({ rule, broken, found, passed }: BrokenRule): TableRuleReport {
+  return { rule: rule.rule, column: rule.column, says: rule.says, limit: rule.limit, found, passed, broken };
 }
 
 async function countBreaking(database: Database, path: string, failed: readonly RowRule[]): Promise<number> {
