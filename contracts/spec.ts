@@ -13,6 +13,7 @@ import {
   itemsSource,
   seedSchema,
 } from './spec-sections.ts';
+import { samplerNames } from './studies.ts';
 
 const dataSchema = z.strictObject({
   name: datasetName,
@@ -87,7 +88,7 @@ export const pipelineSpecSchema = z
       .strictObject({
         trials: z.int().min(1).max(1000).default(20).describe('Trials over all candidates that search something.'),
         parallel: z.int().min(1).max(64).default(2).describe('Trials in flight.'),
-        sampler: z.enum(['random', 'grid']).default('random'),
+        sampler: z.enum(samplerNames).default('random'),
         timeoutMinutes: z.number().min(1).default(60).describe('Time limit of the study.'),
       })
       .prefault({}),
