@@ -23,7 +23,10 @@ export const errorCodes = {
   PREPARATION_FAILED: { retryable: false, meaning: 'A preparation cannot be fitted on the training rows.' },
   TRAINING_DIVERGED: { retryable: false, meaning: 'Training produced a value that is not finite.' },
   EXPORT_MISMATCH: { retryable: false, meaning: 'The exported graph disagrees with the trained model.' },
-  STUDY_FAILED: { retryable: false, meaning: 'No trial of a study ended with a value.' },
+  STUDY_FAILED: {
+    retryable: false,
+    meaning: 'No trial of a study ended with a value, or too many in a row failed.',
+  },
   ARTIFACT_CORRUPT: { retryable: false, meaning: 'An artifact does not have the digest that it is stored under.' },
   ARTIFACT_MISSING: { retryable: false, meaning: 'An artifact that a manifest names is not in the bucket.' },
   STORE_DENIED: { retryable: false, meaning: 'The artifact store refused the credentials or the access.' },

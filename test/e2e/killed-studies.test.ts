@@ -25,7 +25,7 @@ afterAll(async () => {
 const input = studyInput('smooth', {
   trials,
   parallel: 4,
-  sampler: 'random',
+  sampler: 'tpe',
   candidates: 'joint',
   pruning: { pruner: 'median', minResource: 1, reductionFactor: 3, maxResource: 9, startupTrials: 3 },
 });

@@ -86,7 +86,7 @@ describe('equal studies', () => {
     const input = studyInput('smooth', {
       trials: 40,
       parallel: 4,
-      sampler: 'random',
+      sampler: 'tpe',
       candidates: 'joint',
       pruning: { pruner: 'asha', minResource: 1, reductionFactor: 3, maxResource: 27 },
     });
@@ -109,10 +109,10 @@ describe('equal studies', () => {
   });
 
   it('go on from what an earlier study has found, without calling it their own', async () => {
-    const first = await run(studyInput('smooth', { trials: 30, sampler: 'random' }));
-    const cold = await run({ ...studyInput('smooth', { trials: 6, sampler: 'random' }), seed: 9 });
+    const first = await run(studyInput('smooth', { trials: 30, sampler: 'tpe' }));
+    const cold = await run({ ...studyInput('smooth', { trials: 6, sampler: 'tpe' }), seed: 9 });
     const warm = await run({
-      ...studyInput('smooth', { trials: 6, sampler: 'random' }),
+      ...studyInput('smooth', { trials: 6, sampler: 'tpe' }),
       seed: 9,
       warmStart: first.tables,
     });
@@ -167,7 +167,10 @@ describe('a study ends', () => {
     expect(many.message).toMatch(/^20 trials in a row failed, 22 of 22 in all\. The first said: /);
     expect(many.status.counts.failed).toBe(22);
     expect((await bench.archive.read(many.status.archive)).length).toBe(22);
-    const late = await failure(studyInput('smooth', { timeoutMinutes: 0 }));
+    const slow = studyInput('als hangs', { timeoutMinutes: 0.01 });
+    slow.subject.candidates.splice(0, 2);
+    const late = await failure(slow);
+    expect(late.status.counts).toMatchObject({ started: 3, stopped: 3 });
     expect(late).toMatchObject({ code: 'STUDY_FAILED', message: expect.stringContaining('tuning.timeoutMinutes') });
   }, 60_000);
 });

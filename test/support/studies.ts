@@ -93,7 +93,7 @@ export async function openStudies(stackHome: string, namespace: string): Promise
 export function sameIn({ best, tables, journal, ...counts }: StudyResult) {
   return {
     ...counts,
-    best: best.map(({ milliseconds: _, cached: __, ...trial }) => trial),
+    best: best.map((trial) => ({ ...trial, milliseconds: 0, cached: false })),
     table: tables[0].digest,
     journal: journal.digest,
   };
