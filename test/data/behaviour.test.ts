@@ -326,6 +326,11 @@ describe('columns', () => {
     );
   });
 
+  test('a user without a known item or department has none of them, rather than nothing known', async () => {
+    const { rows } = await behaviour([...year, buy('a', '2024-03-01', { item: null })], { from: '2024-07-01' });
+    expect(rows.find(({ user }) => user === 'a')).toMatchObject({ items: 0, items_7d: 0, share_DELI: 0, frequency: 1 });
+  });
+
   test('events without values have no monetary features; shares are of events then', async () => {
     const purchases = [...year, buy('z', '2024-01-02', { item: 'i1' })].map((p) => ({ ...p, value: null }));
     const { table, rows } = await behaviour(purchases, { from: '2024-07-01', windows: [7] });
@@ -340,11 +345,10 @@ describe('columns', () => {
 test('users found not to be human have no row from then on, nor one whose horizon reaches beyond it', async () => {
   const bot = { notHumanFrom: '2024-08-15' };
   const purchases = [...year, buy('bot', '2024-02-01', bot), buy('bot', '2024-08-01', bot)];
-  const { table, rows } = await behaviour(purchases, { from: '2024-06-16', until: '2024-09-01', everyDays: 30 });
-  expect(
-    rows.filter(({ user }) => user === 'bot').map((row) => new Date(at(row) * 1000).toISOString().slice(5, 10)),
-  ).toEqual(['06-16', '07-16']);
-  expect(table.notHuman).toBe(1);
+  const { table, rows } = await behaviour(purchases, { from: '2024-07-06', until: '2024-08-25', everyDays: 10 });
+  const cutOffs = rows.filter(({ user }) => user === 'bot').map((row) => new Date(at(row) * 1000).toISOString());
+  expect(cutOffs).toEqual(['2024-07-06T00:00:00.000Z', '2024-07-16T00:00:00.000Z']);
+  expect(table.notHuman).toBe(4);
 });
 
 test('a split in time keeps the horizon between its parts: no label reaches into the next one', async () => {

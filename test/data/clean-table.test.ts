@@ -86,6 +86,12 @@ describe('duplicates', () => {
     expect(left.map(([, word]) => word)).toEqual(['a', 'c', 'd', 'a']);
   });
 
+  test('are equal in all columns, not in some', async () => {
+    const pairs = ['a', 'b', 'a', 'b'].map((word) => [1, word, 'yes']);
+    const { left } = await clean(plain, pairs);
+    expect(left.map(([, word]) => word)).toEqual(['a', 'b']);
+  });
+
   test('may stay', async () => {
     expect((await clean(plain, rows, { duplicates: 'keep' })).report.dropped).toEqual(none);
   });

@@ -211,6 +211,14 @@ describe('grouped', () => {
     expect(new Set(largest.map((g) => partOf[g]))).toEqual(new Set([0, 1, 2]));
   });
 
+  test('a large group goes where it fits, not where there is nothing yet', () => {
+    const codes = Int32Array.from({ length: 100 }, (_, row) => (row < 40 ? Math.floor(row / 20) : row - 38));
+    const groups = labels(codes);
+    const partOf = groupedParts(groups, [0.8, 0.1, 0.1], new Random(1));
+    const parts = Uint8Array.from(codes, (g) => partOf[g]);
+    expect(sizesOf(parts, 3)).toEqual([80, 10, 10]);
+  });
+
   test('no part stays empty where there are as many groups as parts', () => {
     for (let seed = 0; seed < 10; seed++) {
       expect(new Set(groupedParts(labels([0, 0, 0, 1, 2]), [0.8, 0.1, 0.1], new Random(seed)))).toEqual(

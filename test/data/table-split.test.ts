@@ -90,6 +90,13 @@ test('a stratified split keeps the shares of the classes in every part and fold'
   expect(summary.folds.map(({ held }) => held.classes)).toEqual(Array.from({ length: 4 }, () => [20, 140, 40]));
 });
 
+test('classes are named in the order of their text, whatever they are', async () => {
+  const query = `SELECT CAST(i AS DOUBLE) AS x, CASE WHEN i % 4 = 0 THEN 10.0 ELSE 9.0 END :: DOUBLE AS class FROM range(100) AS numbers(i)`;
+  const { summary } = await split({ by: 'stratified' }, {}, query);
+  expect(summary.classes).toEqual(['10', '9']);
+  expect(summary.parts.test.classes).toEqual([5, 15]);
+});
+
 test('a number is stratified by quantile bins: the parts have about the same mean', async () => {
   const bins = await split({ by: 'stratified', bins: 50 }, { target: 'x', task: 'regress' });
   for (const { mean } of Object.values(bins.summary.parts)) expect(Math.abs(mean! - 499.5)).toBeLessThan(5);
