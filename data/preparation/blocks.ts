@@ -13,7 +13,7 @@ import type { Numbers } from './transformer.ts';
 /** Rows of a block, where they are neither wide nor long. */
 const mostRows = 4096;
 /** Numbers that an operation makes of a block, which should stay in the core's own cache. */
-const mostNumbers = 2 ** 19;
+const mostNumbers = 2 ** 18;
 /** UTF-16 code units of a block's longest text times its rows, which bounds what tokens are padded to. */
 const mostText = 2 ** 20;
 

@@ -47,7 +47,7 @@ export function unpackNames(path: string, arrays: ArrayFile['arrays']): string[]
   return unpackStrings(bytes, offsets);
 }
 
-function arrayOf(arrays: ArrayFile['arrays'], name: string): TensorData {
+export function arrayOf(arrays: ArrayFile['arrays'], name: string): TensorData {
   if (!Object.hasOwn(arrays, name)) throw corrupt(`hold "${name}"`);
   return arrays[name].data;
 }

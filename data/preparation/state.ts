@@ -2,7 +2,7 @@
 import type { ArrayFile } from '../../compute/arrays/safetensors.ts';
 import type { ColumnStepName } from '../../contracts/preparation.ts';
 import type { ColumnDefinition } from '../../contracts/tables.ts';
-import { corrupt, packNames, packState, unpackNames, unpackState, type PackedState } from './packing.ts';
+import { arrayOf, corrupt, packNames, packState, unpackNames, unpackState, type PackedState } from './packing.ts';
 import type { FittedPreparation, StepState } from './transformer.ts';
 
 export interface FittedStep {
@@ -39,6 +39,7 @@ interface PackedStep {
 interface Header {
   kind: Fitted['kind'];
   groups: { columns: readonly ColumnDefinition[]; byColumn: PackedStep[]; onNumbers: PackedStep[] }[];
+  selected: boolean;
   report: Fitted['report'];
 }
 
@@ -52,6 +53,7 @@ export function pack({ groups, kept, names, kind, report }: Fitted): ArrayFile {
       arrays[`${g}/otherwise`] = { data: otherwise };
       return { columns, byColumn: packed(byColumn, 'columns'), onNumbers: packed(onNumbers, 'numbers') };
     }),
+    selected: kept !== undefined,
     report,
   };
   packNames(names, 'names', arrays);
@@ -62,12 +64,7 @@ export function pack({ groups, kept, names, kind, report }: Fitted): ArrayFile {
 /** @throws TradewindError `ARTIFACT_CORRUPT` when the file is of another format, or lacks an array. */
 export function unpack({ arrays, metadata }: ArrayFile): Fitted {
   if (metadata['format'] !== format) throw corrupt(`name the format ${format}`, metadata['format'] ?? 'none');
-  const { kind, groups, report } = JSON.parse(metadata['preparation']) as Header;
-  const floats = (name: string) => {
-    const data = arrays[name]?.data;
-    if (!(data instanceof Float32Array)) throw corrupt(`hold "${name}"`);
-    return data;
-  };
+  const { kind, groups, selected, report } = headerOf(metadata['preparation']);
   const unpacked = (steps: PackedStep[]): FittedStep[] =>
     steps.map(({ step, state }) => ({ step, state: unpackState(state, arrays) }));
   return {
@@ -75,11 +72,19 @@ export function unpack({ arrays, metadata }: ArrayFile): Fitted {
       columns,
       byColumn: unpacked(byColumn),
       onNumbers: unpacked(onNumbers),
-      otherwise: floats(`${g}/otherwise`),
+      otherwise: arrayOf(arrays, `${g}/otherwise`) as Float32Array,
     })),
-    kept: arrays['kept']?.data as Int32Array | undefined,
+    kept: selected ? (arrayOf(arrays, 'kept') as Int32Array) : undefined,
     names: unpackNames('names', arrays),
     kind,
     report,
   };
+}
+
+function headerOf(json: string | undefined): Header {
+  try {
+    return JSON.parse(json ?? '') as Header;
+  } catch {
+    throw corrupt('have a header of JSON');
+  }
 }

@@ -14,6 +14,10 @@ const folded = String.raw`(?s).*[\p{Lu}\p{Lt}\p{Nl}ς].*`;
 /** Longer words are no words of a language; what is done to them for each letter would need as much memory for all. */
 const mostLetters = 64;
 
+const blockSize = 128;
+/** Letters with cases are all in the first two planes of Unicode. */
+const lastLetter = 0x20000;
+
 /**
  * Of the Unicode that this JavaScript engine knows. Lower case is letter by letter: İ is i, and a sigma is σ also at
  * the end of a word.
@@ -21,13 +25,17 @@ const mostLetters = 64;
 export function letterCases(): LetterCases {
   const capitals = ['ς'];
   const small = ['σ'];
-  for (let code = 0x80; code < 0x110000; code++) {
-    const letter = String.fromCodePoint(code);
-    if (!/^[\p{Lu}\p{Lt}\p{Nl}]/u.test(letter)) continue;
-    const [lower] = letter.toLowerCase();
-    if (lower === letter) continue;
-    capitals.push(letter);
-    small.push(lower);
+  for (let first = 0x80; first < lastLetter; first += blockSize) {
+    const block = Array.from({ length: blockSize }, (_, k) => String.fromCodePoint(first + k));
+    const text = block.join('');
+    // Most blocks have no letter that has cases.
+    if (text.toLowerCase() === text) continue;
+    for (const letter of block) {
+      const [lower] = letter.toLowerCase();
+      if (lower === letter || !/^[\p{Lu}\p{Lt}\p{Nl}]/u.test(letter)) continue;
+      capitals.push(letter);
+      small.push(lower);
+    }
   }
   return { capitals, small };
 }
