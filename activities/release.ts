@@ -15,7 +15,9 @@ import type {
   RestoreChampionRequest,
   WriteReportRequest,
 } from '../contracts/lifecycle.ts';
+import type { BlobRef } from '../contracts/artifacts.ts';
 import { objectKeys } from '../contracts/names.ts';
+import { tableEvaluationSummarySchema, type TableEvaluationSummary } from '../contracts/table-evaluation.ts';
 import { Random } from '../contracts/random.ts';
 import { testPerformance } from '../deployment/performance-test.ts';
 import { openServer } from '../deployment/inference-server.ts';
@@ -52,6 +54,10 @@ export function releaseActivities(deps: Dependencies) {
     return { url, apiKey: apiKey.trim(), ca };
   }
 
+  async function summaryOf(ref: BlobRef): Promise<TableEvaluationSummary> {
+    return tableEvaluationSummarySchema.parse(JSON.parse(await readFile(await store.fetch(ref), 'utf8')));
+  }
+
   return {
     async register(request: RegisterRequest): Promise<RegisterResult> {
       const started = performance.now();
@@ -61,7 +67,7 @@ export function releaseActivities(deps: Dependencies) {
         model: request.model,
         artifactDigest: request.artifact.digest,
         artifact,
-        evaluation: request.evaluation,
+        evaluation: 'digest' in request.evaluation ? await summaryOf(request.evaluation) : request.evaluation,
         objective: request.objective,
         parent: request.parent,
         createdBy: { workflowId: workflowExecution?.workflowId ?? '', runId: workflowExecution?.runId ?? '' },

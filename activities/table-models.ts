@@ -186,8 +186,10 @@ export function tableModelActivities(deps: Dependencies) {
             threads: 1,
             label: `${algorithm} evaluation`,
           },
-          async (summary, workDir) => ({
-            summary,
+          async ({ objective }, workDir) => ({
+            value: objective.value,
+            ...(objective.interval && { interval: objective.interval }),
+            summary: await store.putFile(join(workDir, taskFiles.evaluation), taskFiles.evaluation),
             details: await store.putFile(join(workDir, taskFiles.details), taskFiles.details),
             predictions: await store.putFile(join(workDir, taskFiles.predictions), taskFiles.predictions),
           }),

@@ -21,5 +21,6 @@ export const taskFiles = {
   splitSummary: 'split.json',
   preparation: 'preparation.safetensors',
   predictions: 'predictions.safetensors',
+  evaluation: 'evaluation.json',
   details: 'details.json',
 } as const;

@@ -4,7 +4,6 @@ import type { BlobRef, Evaluation, Lane } from './artifacts.ts';
 import type { Stage } from './names.ts';
 import type { ParameterValues } from './parameters.ts';
 import type { PipelineSpec } from './spec.ts';
-import type { TableEvaluationSummary } from './table-evaluation.ts';
 import type { TableCandidateResult } from './table-lifecycle.ts';
 import type { RungValues, TrialPruning, TrialReport } from './study.ts';
 
@@ -244,7 +243,8 @@ export interface ExplainResult extends StageTiming {
 export interface RegisterRequest {
   model: string;
   artifact: BlobRef;
-  evaluation: Evaluation | TableEvaluationSummary;
+  /** Of a table's model the JSON of its summary, which may be large. */
+  evaluation: Evaluation | BlobRef;
   objective: { lane?: Lane; metric: string };
   parent: number | null;
 }

@@ -5,7 +5,7 @@ import type { ParameterValues } from './parameters.ts';
 import type { Preparation } from './preparation.ts';
 import type { TableAlgorithmName } from './table-algorithms.ts';
 import type { RungValues, TrialPruning } from './study.ts';
-import type { FoldMetrics, TableEvaluationSummary } from './table-evaluation.ts';
+import type { FoldMetrics } from './table-evaluation.ts';
 import type { ColumnDefinition, TableTask } from './tables.ts';
 import type { TableSpec } from './table-spec.ts';
 
@@ -174,7 +174,11 @@ export interface TableEvaluateRequest extends TableWork {
   slices: string[];
 }
 export interface TableEvaluateResult extends StageTiming {
-  summary: TableEvaluationSummary;
+  /** The objective; null where it is undefined on the test part. */
+  value: number | null;
+  interval?: [number, number];
+  /** JSON of the `TableEvaluationSummary`. */
+  summary: BlobRef;
   /** JSON: curves, calibration, slices. */
   details: BlobRef;
   predictions: BlobRef;
@@ -207,8 +211,8 @@ export interface TableCandidateResult extends TableCandidate {
   folds?: { mean: number; standardError?: number; values: number[] };
   /** The objective on the test part; null where it is undefined there. */
   test?: { value: number | null; interval?: [number, number] | undefined };
-  /** JSON: curves, calibration, slices. */
-  details?: BlobRef;
+  /** JSON: metrics, and curves, calibration and slices. */
+  evaluation?: { summary: BlobRef; details: BlobRef };
   features?: number;
   chosen?: boolean;
 }

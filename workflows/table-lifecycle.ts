@@ -156,8 +156,9 @@ export async function tableLifecycle(input: TableLifecycleInput): Promise<TableL
     () => `${count(parts.rows.test)} rows that nothing has learned from`,
   );
   for (const [i, candidate] of results.entries()) {
-    candidate.test = { value: judged[i].summary.objective.value, interval: judged[i].summary.objective.interval };
-    candidate.details = judged[i].details;
+    const { value, interval, summary, details } = judged[i];
+    candidate.test = { value, interval };
+    candidate.evaluation = { summary, details };
     candidate.features = trained[i].features;
   }
   // By what came before the test part alone: the test part only reports (law 5).
@@ -225,7 +226,6 @@ export async function tableLifecycle(input: TableLifecycleInput): Promise<TableL
       runId,
       specDigest,
       dataDigest: ingested.dataDigest,
-      evaluations: judged,
       study,
       validation: validated.report,
       quarantine: validated.quarantine,

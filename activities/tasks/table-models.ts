@@ -267,6 +267,7 @@ export async function tableEvaluate(
       seed: input.seed,
       slices: input.slices.map((by) => ({ by, column: columnOf(judged, by) })),
     });
+    await writeFile(join(context.workDir, taskFiles.evaluation), `${JSON.stringify(summary)}\n`);
     await writeFile(join(context.workDir, taskFiles.details), `${JSON.stringify(details)}\n`);
     return summary;
   } finally {

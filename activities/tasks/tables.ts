@@ -69,16 +69,13 @@ export async function validate(input: ValidateTableInput, context: TaskContext):
   await writeFile(join(context.workDir, taskFiles.validation), `${JSON.stringify(report)}\n`);
   await writeProfile(join(context.workDir, taskFiles.profile), report.profile);
   const lastDay = lastDayOf(report.profile);
-  const out = {
-    rows: join(context.workDir, taskFiles.good),
-    quarantine: join(context.workDir, taskFiles.quarantine),
-  };
-  const set = await quarantineRows(table, columns, rules, report, out, options);
+  const [good, quarantine] = [taskFiles.good, taskFiles.quarantine].map((name) => join(context.workDir, name));
+  const set = report.breakingRows > 0 && (await quarantineRows(table, columns, rules, good, quarantine, options));
   return {
     rows: report.rows,
     rules: report.rules.length,
     broken: brokenRules(report),
-    quarantined: set?.quarantined ?? 0,
+    quarantined: set ? set.quarantined : 0,
     ...(lastDay !== undefined && { lastDay }),
     warnings: report.warnings.slice(0, 20),
   };
