@@ -47,7 +47,7 @@ describe('a classifier', () => {
   it('is one graph that takes the columns as they come, gaps and unknown words too', async () => {
     const { artifact } = await registry.version('leads-answer', 1);
     const { files, classes, columns } = artifact as TableArtifact;
-    expect(classes).toEqual(['no', 'yes']);
+    expect(classes).toEqual(['declines', 'would buy']);
     expect(columns.map(({ name, kind }) => [name, kind])).toEqual([
       ['age', 'number'],
       ['spend', 'number'],
@@ -65,7 +65,7 @@ describe('a classifier', () => {
     });
     await session.close();
     const labels = answer['label'].data as string[];
-    expect([labels[0], labels[2]]).toEqual(['yes', 'no']);
+    expect([labels[0], labels[2]]).toEqual(['would buy', 'declines']);
     expect((answer['probabilities'].data as Float32Array).every(Number.isFinite)).toBe(true);
   });
 
