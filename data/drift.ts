@@ -25,7 +25,7 @@ export interface Distance {
 
 /** Values by bin; NaN is missing, and in none. Edges of a profile are float32: compare float32 with them. */
 export function binCounts(values: ArrayLike<number>, edges: readonly number[]): { counts: number[]; missing: number } {
-  const counts = new Array<number>(edges.length + 1).fill(0);
+  const counts = Array.from({ length: edges.length + 1 }, () => 0);
   let missing = 0;
   for (let r = 0; r < values.length; r++) {
     const x = values[r];

@@ -25,7 +25,9 @@ export async function makeLeads({ rows = 900, seed = 1, broken = 0 } = {}): Prom
     const channel = channels[random.integer(channels.length)];
     const day = new Date(Date.UTC(2026, 0, 1) + random.integer(180) * 86_400_000).toISOString().slice(0, 10);
     const score = 0.05 * (age - 45) + (channel === 'web' ? 1.5 : 0) + 0.8 * (Math.log(spend) - 3) + random.normal();
-    lines.push([row % 17 === 0 ? '' : age, spend.toFixed(2), channel, day, score > 0.4 ? 'would buy' : 'declines'].join(','));
+    lines.push(
+      [row % 17 === 0 ? '' : age, spend.toFixed(2), channel, day, score > 0.4 ? 'would buy' : 'declines'].join(','),
+    );
   }
   const path = join(folder, 'leads.csv');
   await writeFile(path, `${lines.join('\n')}\n`);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Shape } from '../../../compute/graph/dimensions.ts';
 import { Graph } from '../../../compute/graph/graph.ts';
-import { GraphError } from '../../../compute/graph/program.ts';
+import { GraphError, type Tensor } from '../../../compute/graph/program.ts';
 import { decodeModel, encodeModel } from '../../../compute/onnx/model.ts';
 import { FedGraph, plain } from './running.ts';
 
@@ -184,6 +184,19 @@ describe('a program that cannot be right', () => {
 });
 
 describe('a program', () => {
+  it('has the first operator set that has all its operations', () => {
+    const versions = (write: (g: Graph) => Tensor) => {
+      const g = new Graph();
+      g.output('y', write(g));
+      const { opsetImport, irVersion } = g.toModel();
+      return [irVersion, ...opsetImport.map(({ domain, version }) => [domain, version])];
+    };
+    expect(versions((g) => g.neg(g.input('x', 'float32', [])))).toEqual([8n, ['', 18n]]);
+    expect(versions((g) => g.append(g.input('x', 'string', []), g.input('y', 'string', [])))).toEqual([9n, ['', 20n]]);
+    const words = versions((g) => g.tokens(g.input('x', 'string', ['n']), 'x'));
+    expect(words).toEqual([8n, ['', 18n], ['com.microsoft', 1n]]);
+  });
+
   it('reads free sizes from its inputs when it runs', async () => {
     const g = new FedGraph();
     const x = g.feed('float32', [1, 2, 3, 4, 5, 6], ['n', 'm'], [2, 3]);
