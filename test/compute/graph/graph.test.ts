@@ -187,7 +187,7 @@ describe('a program', () => {
   it('has the first operator set that has all its operations', () => {
     const versions = (write: (g: Graph) => Tensor) => {
       const g = new Graph();
-      g.output('y', write(g));
+      g.output('out', write(g));
       const { opsetImport, irVersion } = g.toModel();
       return [irVersion, ...opsetImport.map(({ domain, version }) => [domain, version])];
     };
