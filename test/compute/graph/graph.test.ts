@@ -192,7 +192,7 @@ describe('a program', () => {
       return [irVersion, ...opsetImport.map(({ domain, version }) => [domain, version])];
     };
     expect(versions((g) => g.neg(g.input('x', 'float32', [])))).toEqual([8n, ['', 18n]]);
-    expect(versions((g) => g.append(g.input('x', 'string', []), g.input('y', 'string', [])))).toEqual([9n, ['', 20n]]);
+    expect(versions((g) => g.append(g.input('a', 'string', []), g.input('b', 'string', [])))).toEqual([9n, ['', 20n]]);
     const words = versions((g) => g.tokens(g.input('x', 'string', ['n']), 'x'));
     expect(words).toEqual([8n, ['', 18n], ['com.microsoft', 1n]]);
   });

@@ -29,7 +29,9 @@ describe('ln(1 + x) for x of at least 0', () => {
   it('has the same bits wherever a number stands', async () => {
     const few = values.slice(0, 203);
     const among = await logarithms(few);
-    for (const [i, x] of few.entries()) expect(await logarithms([x])).toEqual([among[i]]);
+    const later = await logarithms(few.slice(1));
+    expect(later).toEqual(among.slice(1));
+    for (const i of [0, 1, 2, 57, 202]) expect(await logarithms([few[i]])).toEqual([among[i]]);
   });
 
   it('of NaN is NaN', async () => {
