@@ -90,6 +90,8 @@ export async function tuneModel(input: StudyInput): Promise<StudyResult> {
     const sharing = tuning.candidates ?? 'even';
     const planned = await doQuickly('planStudy', 'share the trials', { subject, trials: budget, sharing });
     course.follow(planned, budget);
+    // The summary that the study was started with stays with its first run; this is what the Web UI has of the others.
+    setCurrentDetails(studyDetails(status()));
   }
 
   async function archive(): Promise<void> {
