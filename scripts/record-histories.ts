@@ -54,7 +54,7 @@ async function histories(workflowId: string): Promise<Record<string, string>> {
   const { type } = await handle.describe();
   if (type !== 'modelLifecycle') return { [`${type}.${workflowId.split('/').at(-1)}`]: workflowId };
   const result = (await handle.result()) as LifecycleResult | TableLifecycleResult;
-  if ('task' in result) return { tableLifecycle: workflowId, tableStudy: workflowIds.study(workflowId) };
+  if ('task' in result) return { 'modelLifecycle.table': workflowId, 'tuneModel.table': workflowIds.study(workflowId) };
   const releaseId = workflowIds.release(workflowId);
   return {
     modelLifecycle: workflowId,
