@@ -176,6 +176,18 @@ describe('a study ends', () => {
     }
   });
 
+  it('by no progress that began before it continued as new', () => {
+    const outcome = (i: number): Partial<TrialReport> => ({ state: 'done', value: i <= trialsPerRun - 20 ? i : 0 });
+    const { trials, runs, course } = simulate({
+      seed: 1,
+      outcome,
+      tuning: { trials: 1000, parallel: 2, patience: 50 },
+    });
+    expect(runs).toBe(2);
+    expect(course.endedBy).toBe('patience');
+    expect(trials.length).toBe(trialsPerRun - 20 + 1 + 50 + 1);
+  });
+
   it('after as many failures in a row, and not after fewer', () => {
     const failing =
       (from: number, many: number) =>
@@ -189,6 +201,14 @@ describe('a study ends', () => {
       expect(many.course.endedBy).toBe('failures');
       expect(many.trials.length).toBe(5 + failuresAllowedInARow + 2);
     }
+  });
+
+  it('not by failures with something good among them', () => {
+    const outcome = (i: number): Partial<TrialReport> =>
+      i % failuresAllowedInARow === 7 ? { state: 'done', value: 1 } : { state: 'failed', error: 'no' };
+    const { course } = simulate({ seed: 1, outcome, tuning: { trials: 100 } });
+    expect(course.endedBy).toBeUndefined();
+    expect(course.counts.failed).toBeGreaterThan(4 * failuresAllowedInARow);
   });
 
   it('by a minimum where the metric is to be small', () => {
