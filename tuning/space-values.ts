@@ -1,20 +1,15 @@
 /** Which parameters of a trial its search space looked for, and whether they lie within it. */
 import type { ParameterValue, ParameterValues, SearchDimension, SearchSpace } from '../contracts/parameters.ts';
-
-/** Dimensions whose condition holds for these parameters, in the space's order. */
-export function activeDimensions(space: SearchSpace, parameters: Readonly<ParameterValues>): string[] {
-  const active: string[] = [];
-  for (const [name, { when }] of Object.entries(space)) {
-    const holds =
-      when === undefined || (active.includes(when.dimension) && when.in.includes(parameters[when.dimension]));
-    if (holds) active.push(name);
-  }
-  return active;
-}
+import { assemble } from './sampler.ts';
 
 /** A trial's parameters as a sampler draws them: those that were searched, no fixed ones, no defaults. */
 export function searchedOf(space: SearchSpace, parameters: Readonly<ParameterValues>): ParameterValues {
-  return Object.fromEntries(activeDimensions(space, parameters).map((name) => [name, parameters[name]]));
+  return assemble(space, (name) => parameters[name]);
+}
+
+/** Dimensions whose condition holds for these parameters, in the space's order. */
+export function activeDimensions(space: SearchSpace, parameters: Readonly<ParameterValues>): string[] {
+  return Object.keys(searchedOf(space, parameters));
 }
 
 /** What a value of a dimension must be, as a phrase that follows "must"; undefined where it is. */
