@@ -1,7 +1,7 @@
 /** Studies on the shared stack's servers, in a namespace and with workers of a test's own. */
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -85,6 +85,7 @@ export async function openStudies(stackHome: string, namespace: string): Promise
       for (const child of workers) child.kill('SIGKILL');
       store.close();
       await connection.close();
+      await rm(home, { recursive: true, force: true, maxRetries: 3 });
     },
   };
 }
