@@ -1,12 +1,10 @@
 /** `modelLifecycle`: from a pipeline spec to a registered, and where it is better a served, version. */
 import {
   ApplicationFailure,
-  ChildWorkflowFailure,
   executeChild,
   ParentClosePolicy,
   setHandler,
   startChild,
-  TimeoutFailure,
   workflowInfo,
   WorkflowIdReusePolicy,
 } from '@temporalio/workflow';
@@ -122,11 +120,8 @@ async function recommenderLifecycle(input: LifecycleInput): Promise<LifecycleRes
           },
         ],
         staticSummary: `${model}: ${spec.tuning.trials} trials for ${metric}`,
-        workflowRunTimeout: `${spec.tuning.timeoutMinutes} minutes`,
         // Two lifecycles never share an id, so a study of this id can only be this run's own.
         workflowIdReusePolicy: WorkflowIdReusePolicy.REJECT_DUPLICATE,
-      }).catch((error: unknown) => {
-        throw outOfTime(error, spec.tuning.timeoutMinutes) ?? error;
       }),
     (r) => studyNote(r, metric),
   );
@@ -353,16 +348,6 @@ function withBaseline(candidates: LifecycleInput['spec']['candidates']): Lifecyc
   return candidates.some((c) => c.algorithm === 'popularity')
     ? candidates
     : [{ algorithm: 'popularity' } as (typeof candidates)[number], ...candidates];
-}
-
-/** A study's time limit, in words. */
-function outOfTime(error: unknown, minutes: number): ApplicationFailure | undefined {
-  if (!(error instanceof ChildWorkflowFailure && error.cause instanceof TimeoutFailure)) return undefined;
-  return ApplicationFailure.nonRetryable(
-    `The study must end within tuning.timeoutMinutes. Got ${minutes} minutes without an end. Raise the limit, or lower ` +
-      'tuning.trials; trials that have ended are in the cache and are not computed again.',
-    'STUDY_FAILED',
-  );
 }
 
 function studyNote(r: StudyResult, metric: string): string {

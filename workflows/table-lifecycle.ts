@@ -1,10 +1,8 @@
 /** The lifecycle of a classifier or regressor: from files, or from events, to a registered version. */
 import {
   ApplicationFailure,
-  ChildWorkflowFailure,
   executeChild,
   setHandler,
-  TimeoutFailure,
   workflowInfo,
   WorkflowIdReusePolicy,
 } from '@temporalio/workflow';
@@ -303,11 +301,7 @@ export async function tableLifecycle(input: TableLifecycleInput): Promise<TableL
         },
       ],
       staticSummary: `${model}: ${spec.tuning.trials} trials for ${metric}`,
-      // Beyond the study's own limit, which ends it with what it has.
-      workflowExecutionTimeout: `${spec.tuning.timeoutMinutes + 60} minutes`,
       workflowIdReusePolicy: WorkflowIdReusePolicy.REJECT_DUPLICATE,
-    }).catch((error: unknown) => {
-      throw outOfTime(error, spec.tuning.timeoutMinutes) ?? error;
     });
   }
 
@@ -387,16 +381,6 @@ function requireMetricOf(metric: TableMetricName, classes: number): void {
   throw ApplicationFailure.nonRetryable(
     `objective.metric must be one of ${classes} classes. Got ${metric}, which is one of two. Take its Macro or Weighted form, or auc.`,
     'SPEC_INVALID',
-  );
-}
-
-/** A study's time limit, in words. */
-function outOfTime(error: unknown, minutes: number): ApplicationFailure | undefined {
-  if (!(error instanceof ChildWorkflowFailure && error.cause instanceof TimeoutFailure)) return undefined;
-  return ApplicationFailure.nonRetryable(
-    `The study must end within tuning.timeoutMinutes. Got ${minutes} minutes without an end. Raise the limit, or lower ` +
-      'tuning.trials; trials that have ended are in the cache and are not computed again.',
-    'STUDY_FAILED',
   );
 }
 
