@@ -14,8 +14,21 @@ const digests = new Map<string, string>();
  * `contracts/`, messages say, changes none.
  */
 const shared = [
-  ...['algorithms', 'artifacts', 'canonical', 'parameters', 'random'].map((name) => `contracts/${name}.ts`),
-  ...['data', 'graphs', 'models'].map((name) => `activities/tasks/${name}.ts`),
+  ...list(
+    'algorithms',
+    'artifacts',
+    'canonical',
+    'cut-offs',
+    'parameters',
+    'preparation',
+    'preparation-spec',
+    'random',
+  ),
+  ...list('search', 'table-algorithms', 'table-evaluation', 'table-features', 'table-rules', 'table-splits'),
+  ...readdirSync(join(root, 'activities/tasks'))
+    .filter((name) => name.endsWith('.ts'))
+    .sort()
+    .map((name) => `activities/tasks/${name}`),
   'activities/recommender-session.ts',
   'activities/task-files.ts',
 ];
@@ -46,4 +59,8 @@ function sources(folder: string): string[] {
     .map((entry) => join(entry.parentPath, entry.name))
     .filter((path) => !path.includes(`${join(root, 'data', 'samples')}`))
     .sort();
+}
+
+function list(...names: string[]): string[] {
+  return names.map((name) => `contracts/${name}.ts`);
 }

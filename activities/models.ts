@@ -1,5 +1,5 @@
 /** Model stages: trial, train, evaluate, the champion's judgement, package. */
-import { readFile, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Context } from '@temporalio/activity';
 import { artifactSchema, type Artifact } from '../contracts/artifacts.ts';
@@ -26,6 +26,7 @@ import { TradewindError } from '../contracts/errors.ts';
 import { beatOf } from './beat.ts';
 import { codeVersion } from './code-version.ts';
 import type { Dependencies } from './dependencies.ts';
+import { installedVersion } from './installed-version.ts';
 import { dropCheckpoint, lastCheckpoint, runTask } from './run-task.ts';
 import { cached, stepDigest, type StepKey } from './step-cache.ts';
 import { taskFiles } from './task-files.ts';
@@ -212,7 +213,7 @@ export function modelActivities(deps: Dependencies) {
 
     async packageModel(request: PackageRequest): Promise<PackageResult> {
       const { model, algorithm, parameters, seed, state, part, items, trainedUntil, specDigest, dataDigest } = request;
-      const onnxruntime = await versionOf('onnxruntime-node');
+      const onnxruntime = await installedVersion('onnxruntime-node');
       const key = {
         stage: 'package',
         code: codeVersion(fitRooms),
@@ -359,9 +360,4 @@ function corrupt(model: string, version: number, digest: string): TradewindError
     rule: `describe the artifact ${digest}`,
     remedy: 'Somebody changed the manifest in the bucket; restore its earlier version.',
   });
-}
-
-async function versionOf(library: string): Promise<string> {
-  const text = await readFile(new URL(`../node_modules/${library}/package.json`, import.meta.url), 'utf8');
-  return (JSON.parse(text) as { version: string }).version;
 }

@@ -1,5 +1,5 @@
 /** Model stages of classifiers and regressors: trial, fold, train, evaluate, package. */
-import { readFile, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Context } from '@temporalio/activity';
 import { tableArtifactSchema, type BlobRef, type TableArtifact } from '../contracts/artifacts.ts';
@@ -24,6 +24,7 @@ import { poolFolds } from '../evaluation/cross-validation.ts';
 import { beatOf } from './beat.ts';
 import { codeVersion } from './code-version.ts';
 import type { Dependencies } from './dependencies.ts';
+import { installedVersion } from './installed-version.ts';
 import { dropCheckpoint, lastCheckpoint, runTask } from './run-task.ts';
 import { cached, stepDigest, type StepKey } from './step-cache.ts';
 import { taskFiles } from './task-files.ts';
@@ -204,7 +205,7 @@ export function tableModelActivities(deps: Dependencies) {
     async packageTable(request: TablePackageRequest): Promise<TablePackageResult> {
       const { model, algorithm, parameters, preparation, fitted: states, profile, trainedUntil } = request;
       const { specDigest, dataDigest, seed, task, target, classes } = request;
-      const onnxruntime = await versionOf('onnxruntime-node');
+      const onnxruntime = await installedVersion('onnxruntime-node');
       const identity = {
         ...identityOf(request),
         ...candidateOf(request),
@@ -286,9 +287,4 @@ export function tableModelActivities(deps: Dependencies) {
     const [preparation, model] = await Promise.all([store.fetch(states.preparation), store.fetch(states.model)]);
     return { algorithm: states.algorithm, preparation, model };
   }
-}
-
-async function versionOf(library: string): Promise<string> {
-  const text = await readFile(new URL(`../node_modules/${library}/package.json`, import.meta.url), 'utf8');
-  return (JSON.parse(text) as { version: string }).version;
 }

@@ -34,14 +34,26 @@ export function learningColumns(
   return columns.filter(({ name }) => read.has(name));
 }
 
-/** The way that columns of a kind go where a spec does not say. */
-const byKind: Record<ColumnKind, readonly ColumnStepName[]> = {
-  number: ['impute', 'scale'],
-  boolean: ['impute'],
-  category: ['oneHot'],
-  text: ['tfIdf'],
-  time: ['dateParts', 'scale'],
+/** The way that columns of a kind go where a spec does not say. Times are scaled as well: a year is a thousand times what else is made of a date. */
+const byKind: Record<ColumnKind, readonly { step: ColumnStepName; parameters?: ParameterValues }[]> = {
+  number: [{ step: 'impute' }, { step: 'scale' }],
+  boolean: [{ step: 'impute', parameters: { strategy: 'mostFrequent' } }],
+  category: [{ step: 'oneHot' }],
+  text: [{ step: 'tfIdf' }],
+  time: [{ step: 'dateParts' }, { step: 'scale' }],
 };
+
+/** By their kind: the columns in their order, a group for each kind that is there, every parameter settled. */
+export function defaultColumns(columns: readonly ColumnDefinition[]): PreparedColumns[] {
+  const kinds = [...new Set(columns.map(({ kind }) => kind))];
+  return kinds.map((kind) => ({
+    columns: columns.filter((column) => column.kind === kind).map(({ name }) => name),
+    steps: byKind[kind].map(({ step, parameters = {} }) => {
+      const table: ParameterTable = columnSteps[step].parameters;
+      return { step, parameters: completeParameters(`the step "${step}"`, table, parameters) };
+    }),
+  }));
+}
 
 /** What `settlePreparation` matches a section's patterns with. */
 export function preparationColumns(
@@ -49,17 +61,7 @@ export function preparationColumns(
   features: readonly string[],
 ): { names: string[]; byDefault: PreparedColumns[] } {
   const offered = columns.filter(({ name }) => features.includes(name));
-  const kinds = [...new Set(offered.map(({ kind }) => kind))];
-  return {
-    names: offered.map(({ name }) => name),
-    byDefault: kinds.map((kind) => ({
-      columns: offered.filter((column) => column.kind === kind).map(({ name }) => name),
-      steps: byKind[kind].map((step) => {
-        const table: ParameterTable = columnSteps[step].parameters;
-        return { step, parameters: completeParameters(`the step "${step}"`, table, {}) };
-      }),
-    })),
-  };
+  return { names: offered.map(({ name }) => name), byDefault: defaultColumns(offered) };
 }
 
 /**

@@ -6,7 +6,7 @@ import { encodeModel } from '../../../compute/onnx/model.ts';
 import { openSession, type TensorValue } from '../../../compute/onnx/session.ts';
 import { columnStepNames, type Preparation } from '../../../contracts/preparation.ts';
 import { Random } from '../../../contracts/random.ts';
-import { defaultPreparation } from '../../../data/preparation/defaults.ts';
+import { defaultColumns } from '../../../contracts/table-features.ts';
 import type { Features } from '../../../data/features.ts';
 import { fitPreparation } from '../../../data/preparation/fit.ts';
 import { loadPreparation } from '../../../data/preparation/fitted.ts';
@@ -61,7 +61,7 @@ const together = (...parts: readonly Preparation[]): Preparation => ({
   select: parts.flatMap(({ select }) => select),
 });
 const preparations: Record<string, Preparation> = {
-  'the default of every kind': defaultPreparation(schemaOf(table)),
+  'the default of every kind': { columns: defaultColumns(schemaOf(table)), select: [] },
   'numbers as they are': through(['full']),
   'impute, with indicators': through(['full', 'holed'], ['impute', { strategy: 'mean', indicator: 'yes' }]),
   'clip without impute': through(['full'], ['clip', { method: 'zScore', factor: 1 }]),
@@ -84,7 +84,7 @@ const preparations: Record<string, Preparation> = {
     through(['value'], 'oneHot'),
   ),
   'a selection of all': {
-    ...defaultPreparation(schemaOf(table)),
+    columns: defaultColumns(schemaOf(table)),
     select: [
       { step: 'variance', parameters: { threshold: 0.05 } },
       { step: 'mutualInformation', parameters: { keep: 7 } },
