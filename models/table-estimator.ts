@@ -30,6 +30,8 @@ export interface FittedTableModel {
   state(): ArrayFile;
   /** From float32 `[batch, features]` to float32 `[batch, outputs]`: what `predict` gives, to 1e-5. */
   lower(graph: Graph, features: Tensor<'float32'>): Tensor<'float32'>;
+  /** `[features]`, at least 0, sum 1 or all 0: how much decisions rest on each, as the algorithm's own measure has it. */
+  importances?(): Float64Array;
   close(): Promise<void>;
 }
 
