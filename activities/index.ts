@@ -1,6 +1,7 @@
 /** All activities of all queues: thin adapters from a workflow's request to the library rooms. */
 import { dataActivities } from './data.ts';
 import type { Dependencies } from './dependencies.ts';
+import { earlierStudyActivities } from './earlier-studies.ts';
 import { modelActivities } from './models.ts';
 import { releaseActivities } from './release.ts';
 import { studyActivities } from './study.ts';
@@ -11,6 +12,7 @@ export function createActivities(deps: Dependencies) {
   return {
     ...dataActivities(deps),
     ...studyActivities(deps),
+    ...earlierStudyActivities(deps),
     ...modelActivities(deps),
     ...releaseActivities(deps),
     ...tableDataActivities(deps),

@@ -22,6 +22,7 @@ import type {
   SuggestResult,
   TrialPruning,
   TrialReport,
+  WarmTrials,
 } from '../contracts/study.ts';
 import { trialLines, TrialArchive } from '../store/trial-archive.ts';
 import { poolTrials } from '../tuning/allocation.ts';
@@ -42,10 +43,26 @@ export function studyActivities({ store }: Dependencies) {
     return JSON.parse(await readFile(await store.fetch(ref), 'utf8')) as SearchedCandidate[];
   }
 
+  async function tablesOf(tables: readonly BlobRef[]): Promise<TrialReport[]> {
+    return (await Promise.all(tables.map((table) => archives.table(table)))).flat();
+  }
+
+  async function warmTrialsOf(
+    tables: readonly BlobRef[],
+    candidates: readonly SearchedCandidate[],
+  ): Promise<WarmTrials> {
+    const counts = { known: 0, unfit: 0 };
+    for (const trial of await tablesOf(tables)) {
+      const fitting = candidates.filter((candidate) => couldBeOf(candidate, trial));
+      if (fitting.length === 0) counts.unfit++;
+      else if (fitting.some(({ space }) => Object.keys(space).length > 0)) counts.known++;
+    }
+    return counts;
+  }
+
   /** Earlier studies' trials that this pool could have drawn: indices below 0, in the order of their tables. */
   async function warmTrials(tables: readonly BlobRef[], pool: Pool): Promise<FinishedTrial[]> {
-    const trials = (await Promise.all(tables.map((table) => archives.table(table)))).flat();
-    const known = trials.flatMap((trial) => {
+    const known = (await tablesOf(tables)).flatMap((trial) => {
       const place = pool.places.find((p) => couldBeOf(pool.candidates[p], trial));
       return place === undefined ? [] : [{ ...trial, candidate: place }];
     });
@@ -53,7 +70,7 @@ export function studyActivities({ store }: Dependencies) {
   }
 
   return {
-    async planStudy({ subject, trials, sharing }: StudyPlanRequest): Promise<StudyPlan> {
+    async planStudy({ subject, trials, sharing, warmStart }: StudyPlanRequest): Promise<StudyPlan> {
       const searched = searchedCandidates(subject);
       return {
         pools: poolTrials(
@@ -64,6 +81,7 @@ export function studyActivities({ store }: Dependencies) {
         titles: searched.map(({ algorithm }) => titleOf(algorithm)),
         // Not as canonical JSON, which would sort the dimensions: their order is part of a space.
         candidates: await store.putBytes(JSON.stringify(searched), 'candidates.json'),
+        ...(warmStart && { warm: await warmTrialsOf(warmStart, searched) }),
       };
     },
 

@@ -4,6 +4,7 @@ import { cutOffPattern, isDate } from './cut-offs.ts';
 import { modelNamePattern } from './names.ts';
 import type { Parameter, ParameterTable } from './parameters.ts';
 import { parameterValueSchema, searchSchema } from './search.ts';
+import { mostWarmStudies, samplerNames, samplersThatLearn, studyIdPattern, type SamplerName } from './studies.ts';
 
 export const cutOff = z
   .string()
@@ -85,6 +86,55 @@ export function candidateSchemaOf<N extends string>(
   });
   return z.discriminatedUnion('algorithm', schemas as [(typeof schemas)[0], ...typeof schemas]);
 }
+
+/** What every study may be told. What ends trials early is the business of tasks whose trials learn in steps. */
+export const tuningShape = {
+  trials: z.int().min(1).max(100_000).default(20).describe('Trials over all candidates that search something.'),
+  parallel: z.int().min(1).max(64).default(2).describe('Trials in flight.'),
+  sampler: z.enum(samplerNames).default('tpe'),
+  candidates: z
+    .enum(['even', 'joint'])
+    .default('even')
+    .describe('even: each candidate gets its share of the trials. joint: the sampler chooses the candidate too.'),
+  patience: z.int().min(1).optional().describe('Ends after so many trials without improvement.'),
+  warmStart: z
+    .union([
+      z.enum(['none', 'previous']),
+      z
+        .array(z.string().regex(studyIdPattern, 'must be the workflow id of a study or of its run'))
+        .min(1)
+        .max(mostWarmStudies),
+    ])
+    .default('none')
+    .describe('Whose trials the sampler knows from the start. previous: those that made the champion; or ids of runs.'),
+  timeoutMinutes: z.number().min(1).default(60).describe('Time limit of the study.'),
+};
+
+interface WarmTuning {
+  sampler: SamplerName;
+  warmStart: 'none' | 'previous' | string[];
+}
+
+/** A rule across keys of `tuning`, as `refine` takes it. */
+type Refinement = [(tuning: WarmTuning) => boolean, { path: string[]; message: string; params: { remedy: string } }];
+
+export const warmStartIsHeard: Refinement = [
+  ({ sampler, warmStart }: WarmTuning) => warmStart === 'none' || samplersThatLearn.includes(sampler),
+  {
+    path: ['warmStart'],
+    message: 'must be none with a sampler that looks at no earlier trial',
+    params: { remedy: `Take the sampler ${samplersThatLearn.join(' or ')}, or begin cold.` },
+  },
+];
+
+export const warmStartsOnce: Refinement = [
+  ({ warmStart }: WarmTuning) => !Array.isArray(warmStart) || new Set(warmStart).size === warmStart.length,
+  {
+    path: ['warmStart'],
+    message: 'must not name the same study twice',
+    params: { remedy: 'Remove one of the two.' },
+  },
+];
 
 export const computeShape = {
   compute: z

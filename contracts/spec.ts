@@ -12,8 +12,10 @@ import {
   interactionsSource,
   itemsSource,
   seedSchema,
+  tuningShape,
+  warmStartIsHeard,
+  warmStartsOnce,
 } from './spec-sections.ts';
-import { samplerNames } from './studies.ts';
 
 const dataSchema = z.strictObject({
   name: datasetName,
@@ -85,12 +87,9 @@ export const pipelineSpecSchema = z
       .prefault({}),
     candidates: z.array(candidateSchema).min(1),
     tuning: z
-      .strictObject({
-        trials: z.int().min(1).max(1000).default(20).describe('Trials over all candidates that search something.'),
-        parallel: z.int().min(1).max(64).default(2).describe('Trials in flight.'),
-        sampler: z.enum(samplerNames).default('random'),
-        timeoutMinutes: z.number().min(1).default(60).describe('Time limit of the study.'),
-      })
+      .strictObject(tuningShape)
+      .refine(...warmStartIsHeard)
+      .refine(...warmStartsOnce)
       .prefault({}),
     gates: z
       .strictObject({

@@ -1,6 +1,6 @@
 /** A study: what it is given, what people may tell it while it runs, and what its activities ask of each other. */
 import type { AnyAlgorithmName } from './algorithm-titles.ts';
-import type { BlobRef } from './artifacts.ts';
+import type { BlobRef, Lane } from './artifacts.ts';
 import type { Objective, SplitPart } from './lifecycle.ts';
 import type { ParameterValues, SearchSpace } from './parameters.ts';
 import type { PreparedColumns } from './preparation.ts';
@@ -120,6 +120,16 @@ export interface StudyResult {
   journal: BlobRef;
   /** No GPU worker took a trial in time: the study went on on CPUs. */
   fellBack: boolean;
+  /** Of a study that started warm. */
+  warm?: WarmTrials;
+}
+
+/** What became of the trials of earlier studies. */
+export interface WarmTrials {
+  /** Those that a candidate which searches something could have drawn. */
+  known: number;
+  /** Those that no candidate could have drawn: other fixed parameters, or outside the ranges. */
+  unfit: number;
 }
 
 // ---- what people may ask and tell --------------------------------------------------------------------------------
@@ -157,6 +167,7 @@ export interface StudyStatus {
   /** Trials that the study will have had if nothing changes. */
   planned: number;
   waiting: SettledTrial[];
+  warm?: WarmTrials;
   best?: TrialReport;
   /** Trials in pieces: see `store/trial-archive.ts`. */
   archive: BlobRef | null;
@@ -212,10 +223,25 @@ export interface StudyTally {
 
 // ---- activities --------------------------------------------------------------------------------------------------
 
+export interface EarlierStudiesRequest {
+  model: string;
+  /** `previous`, or workflow ids of studies or of their lifecycles. */
+  warmStart: 'previous' | string[];
+  /** What the new study is judged by: values of anything else are no use to it. */
+  objective: { lane?: Lane; metric: string };
+  direction: Direction;
+}
+export interface EarlierStudies {
+  studies: { workflowId: string; table: BlobRef }[];
+  /** Why there are none. */
+  reason?: string;
+}
+
 export interface StudyPlanRequest {
   subject: StudySubject;
   trials: number;
   sharing: 'even' | 'joint';
+  warmStart?: BlobRef[];
 }
 export interface StudyPlan {
   pools: TrialPool[];
@@ -223,6 +249,7 @@ export interface StudyPlan {
   titles: string[];
   /** JSON: a `SearchedCandidate` for each. */
   candidates: BlobRef;
+  warm?: WarmTrials;
 }
 /** What samplers know of a candidate, whatever it makes. */
 export interface SearchedCandidate {

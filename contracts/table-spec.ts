@@ -11,12 +11,14 @@ import {
   itemsSource,
   location,
   seedSchema,
+  tuningShape,
+  warmStartIsHeard,
+  warmStartsOnce,
 } from './spec-sections.ts';
 import { tableAlgorithms } from './table-algorithms.ts';
 import { tableMetricNames, tableMetrics } from './table-evaluation.ts';
 import { tableColumnsSchema, tableReadingSchema, tableRulesSchema } from './table-rules.ts';
 import { behaviourSchema, tableCleaningSchema, tableSplitSchema } from './table-splits.ts';
-import { samplerNames } from './studies.ts';
 import { tableTasks } from './tables.ts';
 
 const tableSourceSchema = z.strictObject({
@@ -86,17 +88,11 @@ export const tableSpecSchema = z
     candidates: z.array(candidateSchemaOf(tableAlgorithms)).min(1),
     tuning: z
       .strictObject({
-        trials: z.int().min(1).max(100_000).default(20).describe('Trials over all candidates that search something.'),
-        parallel: z.int().min(1).max(64).default(2).describe('Trials in flight.'),
-        sampler: z.enum(samplerNames).default('tpe'),
-        candidates: z
-          .enum(['even', 'joint'])
-          .default('even')
-          .describe('even: each candidate gets its share of the trials. joint: the sampler chooses the candidate too.'),
-        patience: z.int().min(1).optional().describe('Ends after so many trials without improvement.'),
+        ...tuningShape,
         pruning: pruningSchema,
-        timeoutMinutes: z.number().min(1).default(60).describe('Time limit of the study.'),
       })
+      .refine(...warmStartIsHeard)
+      .refine(...warmStartsOnce)
       .prefault({}),
     evaluation: z
       .strictObject({

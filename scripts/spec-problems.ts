@@ -117,9 +117,7 @@ function rangeRule(issue: Extract<Issue, { code: 'too_small' | 'too_big' }>, nod
 function remedyOf(issue: Issue, value: unknown, node: JsonSchema | undefined): string {
   const hints: string[] = [];
   if (issue.code === 'custom' && typeof issue.params?.['remedy'] === 'string') hints.push(issue.params['remedy']);
-  const options =
-    issue.code === 'invalid_value' ? issue.values : 'options' in issue ? (issue.options as unknown[]) : [];
-  const near = typeof value === 'string' ? nearest(value, options.map(String)) : undefined;
+  const near = typeof value === 'string' ? nearest(value, optionsOf(issue).map(String)) : undefined;
   if (near !== undefined) hints.push(`Did you mean "${near}"?`);
   const wantsText = issue.code === 'invalid_type' && issue.expected === 'string';
   if (wantsText && (typeof value === 'number' || typeof value === 'boolean'))
@@ -129,6 +127,13 @@ function remedyOf(issue: Issue, value: unknown, node: JsonSchema | undefined): s
   if (node?.default !== undefined && typeof node.default !== 'object')
     hints.push(`Its default is ${JSON.stringify(node.default)}.`);
   return hints.length > 0 ? hints.join(' ') : value === undefined ? 'Add it.' : 'Correct it.';
+}
+
+/** Words that would have done, those of a union's members among them. */
+function optionsOf(issue: Issue): readonly unknown[] {
+  if (issue.code === 'invalid_value') return issue.values;
+  if ('options' in issue) return issue.options as unknown[];
+  return issue.code === 'invalid_union' ? issue.errors.flat().flatMap(optionsOf) : [];
 }
 
 /** As YAML shows it, cut to a line; of an address without what may be secret. */

@@ -21,12 +21,16 @@ const states = { running: 0, done: 1, pruned: 2, failed: 3, stopped: 3 } as cons
 const writer = 'tradewind';
 const firstStart = Date.UTC(2000, 0, 1);
 
-export interface Journaled {
-  /** Of the study; no other of the same journal may have it. */
-  readonly name: string;
+/** What the values of a study are. */
+export interface Judged {
   /** Shown by dashboards, e.g. `ndcg@10`. */
   readonly metric: string;
   readonly direction: Direction;
+}
+
+export interface Journaled extends Judged {
+  /** Of the study; no other of the same journal may have it. */
+  readonly name: string;
   readonly candidates: readonly SearchedCandidate[];
   /** All of the study, ascending. */
   readonly trials: readonly TrialReport[];
@@ -68,6 +72,14 @@ export function optunaJournal({ name, metric, direction, candidates, trials }: J
     }),
   ];
   return lines.map((line) => `${JSON.stringify({ ...line, worker_id: writer })}\n`).join('');
+}
+
+/** What its first lines say of a study. */
+export function judgedBy(journal: string): Judged {
+  const [created, named] = journal.split('\n', 2).map((line) => JSON.parse(line) as Record<string, unknown>);
+  const [direction] = created['directions'] as number[];
+  const [metric] = (named['system_attr'] as { 'study:metric_names': string[] })['study:metric_names'];
+  return { metric, direction: direction === directions.minimize ? 'minimize' : 'maximize' };
 }
 
 function distributionOf(dimension: SearchDimension): object {

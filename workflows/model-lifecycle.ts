@@ -6,7 +6,6 @@ import {
   setHandler,
   startChild,
   workflowInfo,
-  WorkflowIdReusePolicy,
 } from '@temporalio/workflow';
 import { algorithms, type AlgorithmName } from '../contracts/algorithms.ts';
 import type {
@@ -29,8 +28,8 @@ import { Board } from './board.ts';
 import { progressQuery, trialsSignal } from './messages.ts';
 import { computeOn, computeOnCpu, doQuickly } from './options.ts';
 import { releaseModel } from './release-model.ts';
+import { runStudy, stageNote } from './study/stage.ts';
 import { tableLifecycle } from './table-lifecycle.ts';
-import { tuneModel } from './tune-model.ts';
 
 export async function modelLifecycle(
   input: LifecycleInput<PipelineSpec | TableSpec>,
@@ -99,31 +98,25 @@ async function recommenderLifecycle(input: LifecycleInput): Promise<LifecycleRes
       `${count(r.final.interactions)} user-item pairs before ${split.testFrom}, ${count(r.final.judgedUsers)} users judged`,
   );
 
-  const study = await board.during(
+  const { study } = await board.during(
     'tune',
-    () =>
-      executeChild(tuneModel, {
-        workflowId: workflowIds.study(workflowId),
-        args: [
-          {
-            model,
-            dataset,
-            seed,
-            subject: {
-              kind: 'recommender',
-              part: parts.tuning,
-              objective,
-              candidates: withBaseline(spec.candidates),
-            },
-            tuning: spec.tuning,
-            compute: spec.compute,
-          },
-        ],
-        staticSummary: `${model}: ${spec.tuning.trials} trials for ${metric}`,
-        // Two lifecycles never share an id, so a study of this id can only be this run's own.
-        workflowIdReusePolicy: WorkflowIdReusePolicy.REJECT_DUPLICATE,
-      }),
-    (r) => studyNote(r, metric),
+    () => {
+      const { warmStart: _, ...tuning } = spec.tuning;
+      const candidates = withBaseline(spec.candidates);
+      return runStudy(
+        spec.tuning,
+        { lane: objective.lane, metric },
+        {
+          model,
+          dataset,
+          seed,
+          subject: { kind: 'recommender', part: parts.tuning, objective, candidates },
+          tuning,
+          compute: spec.compute,
+        },
+      );
+    },
+    (r) => `${studyNote(r.study, metric)}${stageNote(r)}`,
   );
 
   const results: CandidateResult[] = study.best.map((trial) => ({

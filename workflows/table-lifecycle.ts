@@ -1,15 +1,9 @@
 /** The lifecycle of a classifier or regressor: from files, or from events, to a registered version. */
-import {
-  ApplicationFailure,
-  executeChild,
-  setHandler,
-  workflowInfo,
-  WorkflowIdReusePolicy,
-} from '@temporalio/workflow';
+import { ApplicationFailure, setHandler, workflowInfo } from '@temporalio/workflow';
 import { titleOf } from '../contracts/algorithm-titles.ts';
 import { resolveCutOff } from '../contracts/cut-offs.ts';
 import type { Outcome, StudyResult } from '../contracts/lifecycle.ts';
-import { tableStages, workflowIds } from '../contracts/names.ts';
+import { tableStages } from '../contracts/names.ts';
 import { settlePreparation } from '../contracts/preparation-spec.ts';
 import { tableMetrics, type TableMetricName } from '../contracts/table-evaluation.ts';
 import type {
@@ -26,7 +20,7 @@ import { Board } from './board.ts';
 import { DataGate } from './data-decision.ts';
 import { progressQuery, trialsSignal } from './messages.ts';
 import { computeOn, computeOnCpu, doQuickly } from './options.ts';
-import { tuneModel } from './tune-model.ts';
+import { runStudy, stageNote, type TuneStage } from './study/stage.ts';
 
 export async function tableLifecycle(input: TableLifecycleInput): Promise<TableLifecycleResult> {
   const { spec, specDigest, links } = input;
@@ -112,7 +106,7 @@ export async function tableLifecycle(input: TableLifecycleInput): Promise<TableL
   };
   const preparing = preparationColumns(columns, features);
   const judgedOn = parts.folds > 0 ? 'folds' : 'validation';
-  const study = await board.during('tune', tune, studyNote);
+  const { study } = await board.during('tune', tune, (r) => `${studyNote(r.study)}${stageNote(r)}`);
 
   const results: TableCandidateResult[] = study.best.map((trial) => ({
     ...trialCandidate(trial, (drawn) => settlePreparation(spec.preparation, drawn, preparing)),
@@ -279,30 +273,22 @@ export async function tableLifecycle(input: TableLifecycleInput): Promise<TableL
     return dropped ? quarantine!.good : ingested.table;
   }
 
-  async function tune(): Promise<StudyResult> {
-    return executeChild(tuneModel, {
-      workflowId: workflowIds.study(workflowId),
-      args: [
-        {
-          model,
-          dataset,
-          seed,
-          direction,
-          subject: {
-            kind: 'table',
-            work,
-            candidates: spec.candidates,
-            preparation: spec.preparation,
-            preparing,
-            judgedOn,
-          },
-          tuning: { ...spec.tuning, pruning: pruning() },
-          compute: spec.compute,
-        },
-      ],
-      staticSummary: `${model}: ${spec.tuning.trials} trials for ${metric}`,
-      workflowIdReusePolicy: WorkflowIdReusePolicy.REJECT_DUPLICATE,
-    });
+  async function tune(): Promise<TuneStage> {
+    const { warmStart: _, ...tuning } = spec.tuning;
+    const { candidates, preparation } = spec;
+    return runStudy(
+      spec.tuning,
+      { metric },
+      {
+        model,
+        dataset,
+        seed,
+        direction,
+        subject: { kind: 'table', work, candidates, preparation, preparing, judgedOn },
+        tuning: { ...tuning, pruning: pruning() },
+        compute: spec.compute,
+      },
+    );
   }
 
   /** The looks of a trial go up to the epochs that it may have at most. */

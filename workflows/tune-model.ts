@@ -88,7 +88,12 @@ export async function tuneModel(input: StudyInput): Promise<StudyResult> {
   async function plan(): Promise<void> {
     const { trials: budget } = course.budget;
     const sharing = tuning.candidates ?? 'even';
-    const planned = await doQuickly('planStudy', 'share the trials', { subject, trials: budget, sharing });
+    const planned = await doQuickly('planStudy', 'share the trials', {
+      subject,
+      trials: budget,
+      sharing,
+      ...(input.warmStart && { warmStart: input.warmStart }),
+    });
     course.follow(planned, budget);
     // The summary that the study was started with stays with its first run; this is what the Web UI has of the others.
     setCurrentDetails(studyDetails(status()));
@@ -201,6 +206,7 @@ export async function tuneModel(input: StudyInput): Promise<StudyResult> {
       tables: [table],
       journal,
       fellBack: course.fellBack,
+      ...(course.plan!.warm && { warm: course.plan!.warm }),
     };
   }
 }

@@ -1,5 +1,5 @@
 /** A study as the terminal shows it. */
-import type { StudyStatus, TrialReport } from '../../contracts/study.ts';
+import type { StudyStatus, TrialReport, WarmTrials } from '../../contracts/study.ts';
 import { clip, count, facts, mark, style, table, terminalWidth, wrap } from '../terminal.ts';
 
 /** Trials of the short form. */
@@ -7,13 +7,14 @@ const bestShown = 5;
 const lastShown = 10;
 
 export function studyLines(workflowId: string, status: StudyStatus, trials: TrialReport[], all: boolean): string {
-  const { metric, best, waiting } = status;
+  const { metric, best, waiting, warm } = status;
   const telling = tellingParameters(trials);
   const lines = [studyHeadline(status), ''];
   lines.push(
     facts([
       ['study', workflowId],
       ['budget', budgetText(status)],
+      ...(warm ? [['warm', `from ${warmText(warm)}`] as const] : []),
       ...(best ? [['best', `${metric} ${number(best.value)}, trial ${best.index + 1}`] as const] : []),
       ...(waiting.length > 0 ? [['asked for', `${waiting.length} trials that wait for their turn`] as const] : []),
     ]),
@@ -62,6 +63,10 @@ const endings = {
 
 export function budgetLine(status: StudyStatus): string {
   return facts([['budget', budgetText(status)]]);
+}
+
+function warmText({ known, unfit }: WarmTrials): string {
+  return `${count(known)}${unfit > 0 ? ` of ${count(known + unfit)}` : ''} trials of earlier studies`;
 }
 
 function budgetText({ budget }: StudyStatus): string {

@@ -82,7 +82,14 @@ test('defaults are filled in and local paths start at the file; other addresses 
   const path = write(valid.replace('path: events.csv', 'path: [../a.csv, s3://b/k.csv, https://x.example/y.csv]'), dir);
   const spec = (await loadSpec(path)).spec as PipelineSpec;
   expect(spec.data.interactions.path).toEqual([join(dirname(dir), 'a.csv'), 's3://b/k.csv', 'https://x.example/y.csv']);
-  expect(spec.tuning).toEqual({ trials: 5, parallel: 2, sampler: 'random', timeoutMinutes: 60 });
+  expect(spec.tuning).toEqual({
+    trials: 5,
+    parallel: 2,
+    sampler: 'tpe',
+    candidates: 'even',
+    warmStart: 'none',
+    timeoutMinutes: 60,
+  });
   expect(spec.preparation.minUsersPerItem).toBe(5);
 });
 
@@ -113,12 +120,24 @@ test.each([
     'shop.yaml:22 tuning.trials: must be a whole number. Got "many". It means: Trials over',
   ],
   ['a fraction', 'trials: 5', 'trials: 2.5', 'shop.yaml:22 tuning.trials: must be a whole number. Got 2.5.'],
-  ['a number out of range', 'trials: 5', 'trials: 0', 'shop.yaml:22 tuning.trials: must lie in [1, 1000]. Got 0.'],
+  ['a number out of range', 'trials: 5', 'trials: 0', 'shop.yaml:22 tuning.trials: must lie in [1, 100000]. Got 0.'],
   [
     'a key left blank',
     'trials: 5',
     'trials:',
     'shop.yaml:22 tuning.trials: must be a whole number. Got nothing. Give it a value or',
+  ],
+  [
+    'an earlier study by a name that is none',
+    'trials: 5',
+    'warmStart: prevous',
+    'shop.yaml:22 tuning.warmStart: must be one of "none", "previous" or a list. Got "prevous". Did you mean "previous"?',
+  ],
+  [
+    'an earlier study by an id that is none',
+    'trials: 5',
+    'warmStart: [../secret]',
+    'shop.yaml:22 tuning.warmStart[0]: must be the workflow id of a study or of its run. Got "../secret".',
   ],
   ['a missing key', 'seed: 1\n', '', 'shop.yaml:1 seed: must be given. It means: Everything random derives from it.'],
   ['a missing key inside a block', '      item: i\n', '', 'shop.yaml:8 data.interactions.columns.item: must be given.'],

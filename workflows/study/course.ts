@@ -270,6 +270,7 @@ export class StudyCourse {
       counts: this.#counts,
       planned: this.planned,
       waiting: this.waiting,
+      ...(this.plan?.warm && { warm: this.plan.warm }),
       ...(best && { best }),
       archive: this.archive,
       tail: [...this.#tail.values()],
