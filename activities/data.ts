@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Context } from '@temporalio/activity';
+import type { Quarantine } from '../contracts/data-decision.ts';
 import type {
   CleanRequest,
   CleanResult,
@@ -16,9 +17,11 @@ import type {
 } from '../contracts/lifecycle.ts';
 import type { SplitFiles } from '../data/split.ts';
 import { dataDigest, resolveSources, type SourceFile } from '../data/sources.ts';
+import type { ArtifactStore } from '../store/artifact-store.ts';
 import { beatOf } from './beat.ts';
 import { codeVersion } from './code-version.ts';
 import type { Dependencies } from './dependencies.ts';
+import { driftNote, driftReference } from './drift-reference.ts';
 import { runTask } from './run-task.ts';
 import { sourceFetchers } from './source-fetchers.ts';
 import { cached } from './step-cache.ts';
@@ -37,7 +40,7 @@ import type {
 const rooms = ['compute', 'data'] as const;
 
 export function dataActivities(deps: Dependencies) {
-  const { store, cores } = deps;
+  const { store, registry, cores } = deps;
   const fetchers = sourceFetchers(store);
 
   return {
@@ -98,20 +101,30 @@ export function dataActivities(deps: Dependencies) {
       }
     },
 
-    async validate({ dataset, interactions, rules }: ValidateRequest): Promise<ValidateResult> {
+    async validate({ interactions, rules, model }: ValidateRequest): Promise<ValidateResult> {
+      const reference = rules.drift && (await driftReference(registry, model));
       const key = {
         stage: 'validate',
         code: codeVersion(rooms),
-        inputs: { interactions: interactions.digest, rules },
+        inputs: { interactions: interactions.digest, rules, reference: reference?.profile.digest },
       };
       return cached(store, key, async () => {
-        const input = { dataset, interactions: await store.fetch(interactions), rules };
+        const input = {
+          interactions: await store.fetch(interactions),
+          rules,
+          ...(reference && {
+            reference: { path: await store.fetch(reference.profile), digest: reference.profile.digest },
+          }),
+        };
         return runTask<ValidateInput, ValidateOutput, Omit<ValidateResult, 'cached' | 'milliseconds'>>(
           deps,
           { file: 'data.ts', name: 'validate', input, threads: cores, label: 'validate' },
-          async (output, workDir) => ({
+          async ({ quarantined, ...output }, workDir) => ({
             ...output,
+            warnings: [...output.warnings, ...driftNote(rules.drift !== undefined, reference)],
             report: await store.putFile(join(workDir, taskFiles.validation), taskFiles.validation),
+            profile: await store.putFile(join(workDir, taskFiles.profile), taskFiles.profile),
+            ...(quarantined && { quarantine: await storedQuarantine(store, workDir, quarantined) }),
           }),
         );
       });
@@ -164,6 +177,22 @@ export function dataActivities(deps: Dependencies) {
         );
       });
     },
+  };
+}
+
+/** What a validation has left of rows that break a rule. */
+export async function storedQuarantine(
+  store: ArtifactStore,
+  workDir: string,
+  { count, lastDay }: { count: number; lastDay?: string },
+): Promise<Quarantine> {
+  const put = (name: string) => store.putFile(join(workDir, name), name);
+  return {
+    rows: await put(taskFiles.quarantine),
+    count,
+    good: await put(taskFiles.good),
+    profile: await put(taskFiles.goodProfile),
+    ...(lastDay !== undefined && { lastDay }),
   };
 }
 

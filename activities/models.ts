@@ -212,7 +212,8 @@ export function modelActivities(deps: Dependencies) {
     },
 
     async packageModel(request: PackageRequest): Promise<PackageResult> {
-      const { model, algorithm, parameters, seed, state, part, items, trainedUntil, specDigest, dataDigest } = request;
+      const { model, algorithm, parameters, seed, state, part, items, profile } = request;
+      const { trainedUntil, specDigest, dataDigest } = request;
       const onnxruntime = await installedVersion('onnxruntime-node');
       const key = {
         stage: 'package',
@@ -226,6 +227,7 @@ export function modelActivities(deps: Dependencies) {
           train: part.train.digest,
           heldOut: part.heldOut.digest,
           items: items?.digest,
+          profile: profile?.digest,
           trainedUntil,
           onnxruntime,
           specDigest,
@@ -283,6 +285,7 @@ export function modelActivities(deps: Dependencies) {
                 { ...catalogue, role: 'catalogue' },
                 { ...part.train, name: 'histories.safetensors', role: 'histories' },
                 { ...state, role: 'state' },
+                ...(profile ? [{ ...profile, role: 'profile' as const }] : []),
               ],
               signature: output.signature,
               catalogue: { items: output.items, users: output.users },

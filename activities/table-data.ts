@@ -20,8 +20,9 @@ import type {
 import { dataDigest, resolveSources } from '../data/sources.ts';
 import { beatOf } from './beat.ts';
 import { codeVersion } from './code-version.ts';
-import { contentsOf, filesOf } from './data.ts';
+import { contentsOf, filesOf, storedQuarantine } from './data.ts';
 import type { Dependencies } from './dependencies.ts';
+import { driftNote, driftReference } from './drift-reference.ts';
 import { runTask } from './run-task.ts';
 import { sourceFetchers } from './source-fetchers.ts';
 import { cached } from './step-cache.ts';
@@ -51,16 +52,6 @@ export function tableDataActivities(deps: Dependencies) {
     const path = join(folder, name);
     const found = await stat(path).catch(() => undefined);
     return found && store.putFile(path, name);
-  }
-
-  /** What the champion has learned from, or the latest version where none is champion. */
-  async function latestProfile(model: string): Promise<{ profile: BlobRef; version: number } | undefined> {
-    const champion = await registry.alias(model, 'champion');
-    const version = champion?.record.version ?? (await registry.versions(model)).at(-1)?.version;
-    if (version === undefined) return undefined;
-    const { artifact } = await registry.version(model, version);
-    const file = artifact.files.find(({ role }) => role === 'profile');
-    return file && { profile: { digest: file.digest, bytes: file.bytes, name: file.name }, version };
   }
 
   return {
@@ -139,7 +130,7 @@ export function tableDataActivities(deps: Dependencies) {
 
     async validateTable(request: ValidateTableRequest): Promise<ValidateTableResult> {
       const { table, columns, model, rules } = request;
-      const reference = rules.drift && (await latestProfile(model));
+      const reference = rules.drift && (await driftReference(registry, model));
       const key = {
         stage: 'validate-table',
         code: codeVersion(rooms),
@@ -159,16 +150,10 @@ export function tableDataActivities(deps: Dependencies) {
           { file: 'tables.ts', name: 'validate', input, threads: cores, label: 'validate' },
           async ({ quarantined, ...output }, workDir) => ({
             ...output,
-            warnings: [...output.warnings, ...driftNote(rules.drift !== undefined, reference?.version)],
+            warnings: [...output.warnings, ...driftNote(rules.drift !== undefined, reference)],
             report: await store.putFile(join(workDir, taskFiles.validation), taskFiles.validation),
             profile: await store.putFile(join(workDir, taskFiles.profile), taskFiles.profile),
-            ...(quarantined > 0 && {
-              quarantine: {
-                rows: await store.putFile(join(workDir, taskFiles.quarantine), taskFiles.quarantine),
-                good: await store.putFile(join(workDir, taskFiles.good), taskFiles.good),
-                count: quarantined,
-              },
-            }),
+            ...(quarantined && { quarantine: await storedQuarantine(store, workDir, quarantined) }),
           }),
         );
       });
@@ -241,15 +226,6 @@ export function tableDataActivities(deps: Dependencies) {
       });
     },
   };
-}
-
-function driftNote(asked: boolean, version: number | undefined): string[] {
-  if (!asked) return [];
-  return [
-    version === undefined
-      ? 'There is no version yet to compare the data with: drift was not judged.'
-      : `Drift was judged against what version ${version} has learned from.`,
-  ];
 }
 
 function summed(repairs: TableIngest['repairs']): Record<string, number> {

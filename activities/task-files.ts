@@ -16,6 +16,7 @@ export const taskFiles = {
   unreadable: 'unreadable.parquet',
   quarantine: 'quarantine.parquet',
   good: 'good.parquet',
+  goodProfile: 'good-profile.json',
   dropped: 'dropped.parquet',
   split: 'split.safetensors',
   splitSummary: 'split.json',

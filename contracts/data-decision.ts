@@ -21,6 +21,28 @@ export interface BrokenData {
   quarantined?: { rows: BlobRef; count: number };
 }
 
+/** What validation tells the gate, of events as of tables. */
+export interface CheckedData {
+  /** JSON of every rule with its limit and what was found. */
+  report: BlobRef;
+  /** JSON of what the columns look like; in results of before there was one, absent. */
+  profile?: BlobRef;
+  /** `YYYY-MM-DD` of the latest time; absent, or empty, where no row has one. */
+  lastDay?: string;
+  /** A sentence for each broken rule; none, or absent: the data passed. */
+  broken?: string[];
+  /** Rows that break a rule, with their reasons, and all that is known without them; absent where no row does. */
+  quarantine?: Quarantine;
+}
+export interface Quarantine {
+  rows: BlobRef;
+  count: number;
+  good: BlobRef;
+  /** Of the good rows. */
+  profile: BlobRef;
+  lastDay?: string;
+}
+
 export interface DataDecisionStatus extends BrokenData {
   state: 'waiting' | 'decided';
   decision?: DataDecision;

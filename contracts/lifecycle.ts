@@ -1,6 +1,7 @@
 /** Inputs and results of the workflows and their activities. Everything here passes through Temporal: ids, digests, metrics. */
 import type { AlgorithmName } from './algorithms.ts';
 import type { BlobRef, Evaluation, Lane } from './artifacts.ts';
+import type { CheckedData } from './data-decision.ts';
 import type { Stage } from './names.ts';
 import type { ParameterValues } from './parameters.ts';
 import type { PipelineSpec } from './spec.ts';
@@ -78,16 +79,16 @@ export interface IngestResult extends StageTiming {
 }
 
 export interface ValidateRequest {
-  /** What to call the data in messages. */
-  dataset: string;
   interactions: BlobRef;
   rules: PipelineSpec['validation'];
+  /** Of the champion, or the latest version, whose training data the drift rules compare with. */
+  model: string;
 }
-export interface ValidateResult extends StageTiming {
-  report: BlobRef;
+export interface ValidateResult extends StageTiming, CheckedData {
   rows: number;
   users: number;
   items: number;
+  /** Empty where no row has a time. */
   firstDay: string;
   lastDay: string;
   warnings: string[];
@@ -216,6 +217,8 @@ export interface PackageRequest {
   part: SplitPart;
   /** The items table of ingest, for titles in answers. */
   items?: BlobRef;
+  /** Of what was learned from, kept for drift. */
+  profile?: BlobRef;
   /** `YYYY-MM-DD`, exclusive. */
   trainedUntil: string;
   specDigest: string;

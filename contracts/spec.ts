@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { algorithms, type AlgorithmName } from './algorithms.ts';
 import { lanes } from './artifacts.ts';
 import { isBefore } from './cut-offs.ts';
+import { eventRulesSchema } from './event-rules.ts';
 import {
   candidateSchemaOf,
   computeShape,
@@ -16,21 +17,13 @@ import {
   warmStartIsHeard,
   warmStartsOnce,
 } from './spec-sections.ts';
+import { onBrokenRulesSchema } from './table-rules.ts';
 
 const dataSchema = z.strictObject({
   name: datasetName,
   interactions: interactionsSource,
   items: itemsSource.optional(),
 });
-
-const validationSchema = z
-  .strictObject({
-    minRows: z.int().min(1).default(1),
-    maxMissing: z.number().min(0).max(1).default(0.05).describe('Largest share of rows without user, item or time.'),
-    minDays: z.int().min(1).default(2).describe('Fewest days that the events must span.'),
-    maxShareOfOneUser: z.number().min(0).max(1).default(0.5).describe('Largest share of all rows by one user.'),
-  })
-  .prefault({});
 
 const preparationSchema = z
   .strictObject({
@@ -72,7 +65,8 @@ export const pipelineSpecSchema = z
     task: z.literal('recommend').describe('What kind of model.'),
     seed: seedSchema,
     data: dataSchema,
-    validation: validationSchema,
+    validation: eventRulesSchema,
+    onBrokenRules: onBrokenRulesSchema,
     preparation: preparationSchema,
     split: splitSchema,
     objective: z

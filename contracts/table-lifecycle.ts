@@ -1,5 +1,6 @@
 /** Inputs and results of the activities that make a classifier or a regressor. As in `lifecycle.ts`: references, no data. */
 import type { BlobRef } from './artifacts.ts';
+import type { CheckedData } from './data-decision.ts';
 import type { LifecycleInput, LifecycleResult, StageTiming } from './lifecycle.ts';
 import type { ParameterValues } from './parameters.ts';
 import type { Preparation } from './preparation.ts';
@@ -55,20 +56,12 @@ export interface ValidateTableRequest extends TableRef {
   target: string;
   rules: TableSpec['validation'];
 }
-export interface ValidateTableResult extends StageTiming {
-  /** JSON of every rule with its limit and what was found. */
-  report: BlobRef;
-  /** JSON of what every column looks like. */
+export interface ValidateTableResult extends StageTiming, CheckedData {
   profile: BlobRef;
+  broken: string[];
   rows: number;
-  /** `YYYY-MM-DD` of the latest time in the table. */
-  lastDay?: string;
   /** How many were checked. */
   rules: number;
-  /** A sentence for each broken rule; none: the data passed. */
-  broken: string[];
-  /** Rows that break a rule, with their reasons, and the table without them; absent where no row does. */
-  quarantine?: { rows: BlobRef; good: BlobRef; count: number };
   warnings: string[];
 }
 

@@ -72,53 +72,71 @@ const day = z
   );
 const value = z.union([z.number(), z.boolean(), z.string()]);
 
+const columnRules = {
+  min: z.union([z.number(), day]).optional().describe('Least value: a number, or a day or time (UTC) of times.'),
+  max: z.union([z.number(), day]).optional().describe('Largest value.'),
+  allowed: z.array(value).min(1).optional().describe('The only values.'),
+  pattern: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('A regular expression (RE2) that the whole of a category or text must match.'),
+  unique: z.boolean().default(false).describe('No value twice; a row breaks it whose value an earlier one has.'),
+  maxMissing: z.number().min(0).max(1).optional().describe('Largest share of rows without a value.'),
+};
+
+type Limit = number | string | undefined;
+
+const inOrder = <S extends z.ZodType<{ min?: Limit; max?: Limit }>>(schema: S) =>
+  schema
+    .refine((r) => r.min === undefined || r.max === undefined || typeof r.min === typeof r.max, {
+      path: ['min'],
+      message: 'must be of the same type as max',
+      params: { remedy: 'Write both as numbers, or both as dates.' },
+    })
+    .refine((r) => r.min === undefined || r.max === undefined || at(r.min) <= at(r.max), {
+      path: ['min'],
+      message: 'must not be above max',
+      params: { remedy: 'Swap them or widen the range.' },
+    });
+
 /** What values of a column must be. A missing value breaks `maxMissing` alone. */
-export const columnRulesSchema = z
-  .strictObject({
+export const columnRulesSchema = inOrder(
+  z.strictObject({
     kind: z.enum(columnKinds).optional().describe('The kind that the column must have, where kinds are inferred.'),
-    min: z.union([z.number(), day]).optional().describe('Least value: a number, or a day or time (UTC) of times.'),
-    max: z.union([z.number(), day]).optional().describe('Largest value.'),
-    allowed: z.array(value).min(1).optional().describe('The only values.'),
-    pattern: z
-      .string()
-      .min(1)
-      .optional()
-      .describe('A regular expression (RE2) that the whole of a category or text must match.'),
-    unique: z.boolean().default(false).describe('No value twice; a row breaks it whose value an earlier one has.'),
-    maxMissing: z.number().min(0).max(1).optional().describe('Largest share of rows without a value.'),
-  })
-  .refine((r) => r.min === undefined || r.max === undefined || typeof r.min === typeof r.max, {
-    path: ['min'],
-    message: 'must be of the same type as max',
-    params: { remedy: 'Write both as numbers, or both as dates.' },
-  })
-  .refine((r) => r.min === undefined || r.max === undefined || at(r.min) <= at(r.max), {
-    path: ['min'],
-    message: 'must not be above max',
-    params: { remedy: 'Swap them or widen the range.' },
-  });
+    ...columnRules,
+  }),
+);
+/** The same where kinds are known. */
+export const knownColumnRulesSchema = inOrder(z.strictObject(columnRules));
 export type ColumnRules = z.output<typeof columnRulesSchema>;
 
 const at = (limit: number | string) => (typeof limit === 'number' ? limit : Date.parse(limit));
 
-const perDay = z
-  .strictObject({
-    column: column.default('time').describe('Column of times; days are UTC.'),
-    least: z.int().min(0).optional().describe('Fewest rows of a day that has some.'),
-    most: z.int().min(1).optional().describe('Most rows of a day.'),
-    maxGapDays: z
-      .int()
-      .min(0)
-      .optional()
-      .describe('Longest run of days without a row between the first and the last; 0: none may be missing.'),
-  })
-  .refine((r) => r.least === undefined || r.most === undefined || r.least <= r.most, {
+const days = {
+  least: z.int().min(0).optional().describe('Fewest rows of a day that has some.'),
+  most: z.int().min(1).optional().describe('Most rows of a day.'),
+  maxGapDays: z
+    .int()
+    .min(0)
+    .optional()
+    .describe('Longest run of days without a row between the first and the last; 0: none may be missing.'),
+};
+
+const leastToMost = <S extends z.ZodType<{ least?: number | undefined; most?: number | undefined }>>(schema: S) =>
+  schema.refine((r) => r.least === undefined || r.most === undefined || r.least <= r.most, {
     path: ['least'],
     message: 'must not be above most',
     params: { remedy: 'Swap them or widen the range.' },
   });
 
-const drift = z.strictObject({
+/** Rows per day of times that need not be named. */
+export const daysSchema = leastToMost(z.strictObject(days));
+const perDay = leastToMost(
+  z.strictObject({ column: column.default('time').describe('Column of times; days are UTC.'), ...days }),
+);
+
+export const driftLimits = {
   maxPsi: z
     .number()
     .min(0)
@@ -133,8 +151,17 @@ const drift = z.strictObject({
     .max(1)
     .optional()
     .describe("Largest Kolmogorov-Smirnov distance of a number, or of a text's length."),
+};
+const drift = z.strictObject({
+  ...driftLimits,
   columns: z.array(column).min(1).optional().describe('Columns to compare; all but times when left out.'),
 });
+
+/** What to do where a rule is broken. */
+export const onBrokenRulesSchema = z
+  .enum(['wait', 'abort'])
+  .default('wait')
+  .describe('wait: halts for a decision by "tradewind decide". abort: the run fails.');
 
 export const tableRulesSchema = z
   .strictObject({

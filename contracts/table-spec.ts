@@ -17,7 +17,7 @@ import {
 } from './spec-sections.ts';
 import { tableAlgorithms } from './table-algorithms.ts';
 import { tableMetricNames, tableMetrics } from './table-evaluation.ts';
-import { tableColumnsSchema, tableReadingSchema, tableRulesSchema } from './table-rules.ts';
+import { onBrokenRulesSchema, tableColumnsSchema, tableReadingSchema, tableRulesSchema } from './table-rules.ts';
 import { behaviourSchema, tableCleaningSchema, tableSplitSchema } from './table-splits.ts';
 import { tableTasks } from './tables.ts';
 
@@ -77,10 +77,7 @@ export const tableSpecSchema = z
     seed: seedSchema,
     data: dataSchema,
     validation: tableRulesSchema,
-    onBrokenRules: z
-      .enum(['wait', 'abort'])
-      .default('wait')
-      .describe('wait: halts for a decision by "tradewind decide". abort: the run fails.'),
+    onBrokenRules: onBrokenRulesSchema,
     cleaning: tableCleaningSchema,
     split: tableSplitSchema,
     preparation: preparationSectionSchema,

@@ -2,7 +2,7 @@
 import { tableRulesSchema, type TableRulesInput } from '../contracts/table-rules.ts';
 import type { ColumnDefinition } from '../contracts/tables.ts';
 import { literal, withDatabase, type DataOptions } from './database.ts';
-import { breakingOneOf, countBroken, rowRules } from './row-rules.ts';
+import { breakingOneOf, countBroken, rowRules, type RowRule } from './row-rules.ts';
 
 export interface QuarantineResult {
   /** Rows that stay. */
@@ -25,13 +25,24 @@ export async function quarantineRows(
   quarantinePath: string,
   options: DataOptions = {},
 ): Promise<QuarantineResult> {
-  const onRows = rowRules(path, columns, tableRulesSchema.parse(rules));
+  return setRowsAside(path, rowRules(path, columns, tableRulesSchema.parse(rules)), outPath, quarantinePath, options);
+}
+
+/** The same for rules on rows of whatever kind; the reason of one without a column is its name alone. */
+export async function setRowsAside(
+  path: string,
+  onRows: readonly RowRule[],
+  outPath: string,
+  quarantinePath: string,
+  options: DataOptions = {},
+): Promise<QuarantineResult> {
   return withDatabase(options, async (database) => {
     const failed = (await countBroken(database, path, onRows)).flatMap(({ rule, passed }) => (passed ? [] : [rule]));
     const source = `read_parquet(${literal(path)}, file_row_number = true)`;
     const breaks = breakingOneOf(failed);
     const reasons = failed.map(
-      ({ rule, column, broken }) => `CASE WHEN ${broken} THEN ${literal(`${column}: ${rule}`)} END`,
+      ({ rule, column, broken }) =>
+        `CASE WHEN ${broken} THEN ${literal(column === undefined ? rule : `${column}: ${rule}`)} END`,
     );
     // A join, which `unique` is, may give its rows in any order.
     const order = failed.some(({ table }) => table !== undefined) ? 'ORDER BY file_row_number' : '';

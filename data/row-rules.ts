@@ -5,11 +5,12 @@ import type { ColumnRules, TableRules } from '../contracts/table-rules.ts';
 import type { ColumnDefinition, ColumnKind } from '../contracts/tables.ts';
 import { identifier, literal, type Database } from './database.ts';
 
-export type RowRuleName = 'min' | 'max' | 'allowed' | 'pattern' | 'unique' | 'maxMissing';
+export type RowRuleName = 'min' | 'max' | 'allowed' | 'pattern' | 'unique' | 'maxMissing' | 'maxShareOfOneUser';
 
 export interface RowRule {
   rule: RowRuleName;
-  column: string;
+  /** Left out where a rule is about several. */
+  column?: string;
   /** Follows "must". */
   says: string;
   /** As a person writes it. */
@@ -20,8 +21,10 @@ export interface RowRule {
   broken: string;
   /** @returns SQL of an aggregate: the extreme, or the first of those where `b` is true, in alphabetical order. */
   found: (b: string) => string;
-  /** Table that must be made first; only of `unique`. */
+  /** Table that must be made first; of rules that compare rows with others. */
   table?: { name: string; query: string };
+  /** What to look at first where it is broken. */
+  remedy?: string;
 }
 
 /**
@@ -29,9 +32,13 @@ export interface RowRule {
  * @throws TradewindError `COLUMN_MISSING` for a rule of a column that is not there, `SPEC_INVALID` for one that its kind
  * cannot have.
  */
-export function rowRules(path: string, columns: readonly ColumnDefinition[], rules: TableRules): RowRule[] {
+export function rowRules(
+  path: string,
+  columns: readonly ColumnDefinition[],
+  { columns: rules }: Pick<TableRules, 'columns'>,
+): RowRule[] {
   const kinds = new Map(columns.map(({ name, kind }) => [name, kind]));
-  return Object.entries(rules.columns).flatMap(([column, asked], index) => {
+  return Object.entries(rules).flatMap(([column, asked], index) => {
     const kind = kinds.get(column);
     if (kind === undefined) throw unknownColumn(column, `validation.columns.${column}`, [...kinds.keys()]);
     return rulesOf(path, column, kind, asked, index);
@@ -157,7 +164,7 @@ export interface BrokenRule {
 export async function countBroken(database: Database, path: string, rules: readonly RowRule[]): Promise<BrokenRule[]> {
   if (rules.length === 0) return [];
   await prepareRules(database, rules);
-  const columns = [...new Set(rules.map(({ column }) => column))].map(identifier);
+  const columns = [...new Set(rules.flatMap(({ column }) => column ?? []))].map(identifier);
   const marks = rules.map(({ broken }, i) => `(${broken}) AS b${i}`);
   const counts = rules.map(
     ({ found }, i) => `CAST(count(*) FILTER (b${i}) AS DOUBLE) AS broken${i}, ${found(`b${i}`)} AS found${i}`,
@@ -178,13 +185,24 @@ export async function countBroken(database: Database, path: string, rules: reado
 async function prepareRules(database: Database, rules: readonly RowRule[]): Promise<void> {
   for (const { rule, column, limit, table } of rules) {
     if (table) await database.run(`CREATE OR REPLACE TEMP TABLE ${table.name} AS ${table.query}`);
-    if (rule === 'pattern') await requirePattern(database, column, String(limit));
+    if (rule === 'pattern') await requirePattern(database, column!, String(limit));
   }
 }
 
 /** SQL that is true of rows that break one of the rules, which have been prepared. */
 export function breakingOneOf(rules: readonly RowRule[]): string {
   return ['false', ...rules.map(({ broken }) => `coalesce(${broken}, false)`)].join(' OR ');
+}
+
+/** Rows that break one of the failed rules, which `countBroken` has prepared. */
+export async function countBreaking(database: Database, path: string, found: readonly BrokenRule[]): Promise<number> {
+  const failed = found.flatMap(({ rule, passed }) => (passed ? [] : [rule]));
+  if (failed.length === 0) return 0;
+  const [{ n }] = await database.rows<{ n: number }>(
+    `SELECT CAST(count(*) AS DOUBLE) AS n FROM read_parquet(${literal(path)}, file_row_number = true)
+     WHERE ${breakingOneOf(failed)}`,
+  );
+  return n;
 }
 
 async function requirePattern(database: Database, column: string, pattern: string): Promise<void> {

@@ -218,6 +218,11 @@ export function duration(milliseconds: number): string {
   return `${Math.floor(milliseconds / 60_000)} min ${Math.round((milliseconds % 60_000) / 1000)} s`;
 }
 
+/** `1,469,307` */
+export function count(n: number): string {
+  return String(n).replaceAll(/\B(?=(\d{3})+(?!\d))/g, ',');
+}
+
 function escape(text: string): string {
   return text.replaceAll('|', '\\|').replaceAll('\n', ' ');
 }

@@ -24,7 +24,8 @@ import type { PipelineSpec } from '../contracts/spec.ts';
 import type { TableLifecycleResult } from '../contracts/table-lifecycle.ts';
 import type { TableSpec } from '../contracts/table-spec.ts';
 import { markSubject, markVersion } from './attributes.ts';
-import { Board } from './board.ts';
+import { Board, count } from './board.ts';
+import { DataGate } from './data-decision.ts';
 import { progressQuery, trialsSignal } from './messages.ts';
 import { computeOn, computeOnCpu, doQuickly } from './options.ts';
 import { releaseModel } from './release-model.ts';
@@ -46,6 +47,7 @@ async function recommenderLifecycle(input: LifecycleInput): Promise<LifecycleRes
   const metric = `${objective.metric}@${objective.k}`;
   const dataset = spec.data.name;
   markSubject({ model, dataset });
+  const gate = new DataGate();
   const board = new Board({ model, dataset, seed }, metric, stages, links);
   setHandler(progressQuery, () => board.progress);
   setHandler(trialsSignal, (trials) => board.trials(trials));
@@ -61,28 +63,33 @@ async function recommenderLifecycle(input: LifecycleInput): Promise<LifecycleRes
     'validate',
     () =>
       computeOnCpu('validate', 'check the rules of the spec', {
-        dataset,
         interactions: ingested.interactions,
         rules: spec.validation,
+        model,
       }),
-    (r) => `${count(r.users)} users, ${count(r.items)} items, ${r.firstDay} – ${r.lastDay}`,
+    (r) =>
+      `${count(r.users)} users, ${count(r.items)} items, ${r.firstDay} – ${r.lastDay}` +
+      (r.broken?.length ? `; ${r.broken.length} rules broken` : ''),
   );
   board.warnings(validated.warnings);
+  const { onBrokenRules } = spec;
+  const passed = await gate.check(board, { dataset, data: ingested.interactions, onBrokenRules }, validated);
+  const lastDay = requireTimes(dataset, passed.lastDay);
   const cleaned = await board.during(
     'clean',
     () =>
       computeOnCpu('clean', 'drop what is no purchase', {
-        interactions: ingested.interactions,
+        interactions: passed.data,
         items: ingested.items,
         preparation: spec.preparation,
       }),
     (r) => `${count(r.rows)} rows kept${droppedNote(r.dropped)}`,
   );
-  const split = resolveCutOffs(spec.split, validated.lastDay);
+  const split = resolveCutOffs(spec.split, lastDay);
   if (!(split.validationFrom < split.testFrom)) {
     throw ApplicationFailure.nonRetryable(
       `split.validationFrom must be before split.testFrom. Got ${split.validationFrom} and ${split.testFrom} in data ` +
-        `that ends on ${validated.lastDay}. Write both as dates or both as days before the end.`,
+        `that ends on ${lastDay}. Write both as dates or both as days before the end.`,
       'SPEC_INVALID',
     );
   }
@@ -192,6 +199,7 @@ async function recommenderLifecycle(input: LifecycleInput): Promise<LifecycleRes
           state: best.state!,
           part: parts.final,
           items: ingested.items,
+          ...(passed.profile && { profile: passed.profile }),
           trainedUntil: split.testFrom,
           specDigest,
           dataDigest: ingested.dataDigest,
@@ -249,6 +257,7 @@ async function recommenderLifecycle(input: LifecycleInput): Promise<LifecycleRes
       study,
       profile: cleaned.profile,
       validation: validated.report,
+      ...(validated.quarantine && { quarantine: validated.quarantine }),
       examples: explained.examples,
       stages: board.progress.stages,
     },
@@ -336,6 +345,16 @@ async function recommenderLifecycle(input: LifecycleInput): Promise<LifecycleRes
   }
 }
 
+/** Whoever lets data pass that breaks rules may let pass what cannot be split by time. */
+function requireTimes(dataset: string, lastDay: string | undefined): string {
+  if (lastDay) return lastDay;
+  throw ApplicationFailure.nonRetryable(
+    `The data ${dataset} must hold a row with a time, which it is split by. Got none. ` +
+      'Is data.interactions.columns.time the right column?',
+    'VALIDATION_FAILED',
+  );
+}
+
 /** Popularity stands in every table: a model that does not beat it is worth nothing. */
 function withBaseline(candidates: LifecycleInput['spec']['candidates']): LifecycleInput['spec']['candidates'] {
   return candidates.some((c) => c.algorithm === 'popularity')
@@ -362,10 +381,6 @@ function performanceNote(p: PerformanceReport): string {
 function droppedNote(dropped: Record<string, number>): string {
   const parts = Object.entries(dropped).filter(([, n]) => n > 0);
   return parts.length === 0 ? '' : `; dropped ${parts.map(([why, n]) => `${count(n)} ${why}`).join(', ')}`;
-}
-
-function count(n: number): string {
-  return String(n).replaceAll(/\B(?=(\d{3})+(?!\d))/g, ',');
 }
 
 function megabytes(bytes: number): string {

@@ -16,7 +16,7 @@ import type {
 } from '../contracts/table-lifecycle.ts';
 import { featureColumns, learningColumns, preparationColumns, trialCandidate } from '../contracts/table-features.ts';
 import { markSubject, markVersion } from './attributes.ts';
-import { Board } from './board.ts';
+import { Board, count } from './board.ts';
 import { DataGate } from './data-decision.ts';
 import { progressQuery, trialsSignal } from './messages.ts';
 import { computeOn, computeOnCpu, doQuickly } from './options.ts';
@@ -57,7 +57,9 @@ export async function tableLifecycle(input: TableLifecycleInput): Promise<TableL
       `${count(r.rows)} rows, ${columns.length} columns; ${r.rules} rules${r.broken.length > 0 ? `, ${r.broken.length} broken` : ' hold'}`,
   );
   warn(validated.warnings);
-  const table = await passGate();
+  const { onBrokenRules } = spec;
+  const passed = await gate.check(board, { dataset, data: ingested.table, onBrokenRules }, validated);
+  const table = passed.data;
 
   const features = featureColumns(spec, columns, target);
   const cleaned = await board.during(
@@ -167,7 +169,7 @@ export async function tableLifecycle(input: TableLifecycleInput): Promise<TableL
         ...candidateOf(best),
         model,
         fitted: { preparation: trained[place].preparation, model: trained[place].model },
-        profile: validated.profile,
+        profile: passed.profile ?? validated.profile,
         specDigest,
         dataDigest: ingested.dataDigest,
         trainedUntil: trainedUntil(),
@@ -251,28 +253,6 @@ export async function tableLifecycle(input: TableLifecycleInput): Promise<TableL
     return { ...made, dataDigest: events.dataDigest, cached: events.cached && humans.cached && made.cached };
   }
 
-  /** Waits for a decision where a rule is broken; gives the table to go on with. */
-  async function passGate(): Promise<TableRef['table']> {
-    const { broken, report, quarantine } = validated;
-    if (broken.length === 0) return ingested.table;
-    if (spec.onBrokenRules === 'abort') {
-      throw ApplicationFailure.nonRetryable(
-        `The data ${dataset} breaks its rules. ${broken.join(' ')}`,
-        'VALIDATION_FAILED',
-      );
-    }
-    board.wait('validate', `waits: tradewind decide ${workflowId}`, broken);
-    const { decision, by } = await gate.pass({
-      dataset,
-      broken,
-      report,
-      ...(quarantine && { quarantined: { rows: quarantine.rows, count: quarantine.count } }),
-    });
-    const dropped = decision === 'drop';
-    board.record('validate', dropped ? `${count(quarantine!.count)} rows dropped by ${by}` : `released by ${by}`);
-    return dropped ? quarantine!.good : ingested.table;
-  }
-
   async function tune(): Promise<TuneStage> {
     const { warmStart: _, ...tuning } = spec.tuning;
     const { candidates, preparation } = spec;
@@ -332,7 +312,7 @@ export async function tableLifecycle(input: TableLifecycleInput): Promise<TableL
 
   function trainedUntil(): string {
     if (spec.split.by !== 'time') return '';
-    return resolveCutOff(spec.split.testFrom, validated.lastDay ?? '');
+    return resolveCutOff(spec.split.testFrom, passed.lastDay ?? '');
   }
 
   /** Why this version passes no gate, if so. */
@@ -395,10 +375,6 @@ function foldsNote(folds: readonly { title: string; mean: number }[]): string {
 function droppedNote(dropped: Record<string, number>): string {
   const parts = Object.entries(dropped).filter(([, n]) => n > 0);
   return parts.length === 0 ? '' : `; dropped ${parts.map(([why, n]) => `${count(n)} ${why}`).join(', ')}`;
-}
-
-function count(n: number): string {
-  return String(n).replaceAll(/\B(?=(\d{3})+(?!\d))/g, ',');
 }
 
 function megabytes(bytes: number): string {

@@ -12,8 +12,10 @@ import {
   type ItemColumns,
 } from '../../data/ingest.ts';
 import { profileInteractions } from '../../data/profile.ts';
+import { brokenRules } from '../../data/rule-reports.ts';
 import { splitInteractions, type SplitFiles } from '../../data/split.ts';
-import { requireValid, validateInteractions } from '../../data/validate.ts';
+import { readProfile, writeProfile } from '../../data/table-profile.ts';
+import { quarantineInteractions, validateInteractions } from '../../data/validate.ts';
 import { taskFiles } from '../task-files.ts';
 
 /** DuckDB spills to disk above its limit, long before the task's process would be ended for its memory. */
@@ -48,9 +50,10 @@ export async function ingest(input: IngestInput, context: TaskContext): Promise<
 }
 
 export interface ValidateInput {
-  dataset: string;
   interactions: string;
   rules: PipelineSpec['validation'];
+  /** Path of a profile, with its digest. */
+  reference?: { path: string; digest: string };
 }
 export interface ValidateOutput {
   rows: number;
@@ -58,15 +61,39 @@ export interface ValidateOutput {
   items: number;
   firstDay: string;
   lastDay: string;
+  broken: string[];
+  quarantined?: { count: number; lastDay?: string };
   warnings: string[];
 }
 
+/** Leaves the report, the profile, and where rows break a rule these rows and the events without them. */
 export async function validate(input: ValidateInput, context: TaskContext): Promise<ValidateOutput> {
-  const report = await validateInteractions(input.interactions, input.rules, optionsOf(context));
-  requireValid(report, input.dataset);
+  const { interactions, rules, reference } = input;
+  const known = reference && (await readProfile(reference.path, reference.digest));
+  const report = await validateInteractions(interactions, rules, known, optionsOf(context));
   await writeFile(join(context.workDir, taskFiles.validation), `${JSON.stringify(report)}\n`);
+  await writeProfile(join(context.workDir, taskFiles.profile), report.profile);
+  const quarantined = report.breakingRows > 0 ? await setAside(input, context) : undefined;
   const { rows, users, items, firstDay, lastDay, warnings } = report;
-  return { rows, users, items, firstDay: firstDay ?? '', lastDay: lastDay ?? '', warnings: warnings.slice(0, 20) };
+  return {
+    rows,
+    users,
+    items,
+    firstDay: firstDay ?? '',
+    lastDay: lastDay ?? '',
+    broken: brokenRules(report.rules, 'The data'),
+    ...(quarantined && { quarantined }),
+    warnings: warnings.slice(0, 20),
+  };
+}
+
+async function setAside({ interactions, rules }: ValidateInput, context: TaskContext) {
+  const [good, aside, goodProfile] = [taskFiles.good, taskFiles.quarantine, taskFiles.goodProfile].map((name) =>
+    join(context.workDir, name),
+  );
+  const found = await quarantineInteractions(interactions, rules, good, aside, optionsOf(context));
+  await writeProfile(goodProfile, found.profile);
+  return { count: found.quarantined, lastDay: found.lastDay ?? '' };
 }
 
 export interface CleanInput {

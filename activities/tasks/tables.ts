@@ -9,9 +9,10 @@ import { cleanTable, type TableCleaningReport } from '../../data/clean-table.ts'
 import { ingestTable, type TableIngest, type TableSource } from '../../data/ingest-table.ts';
 import { planSplit, type SplitContext } from '../../data/table-split.ts';
 import { quarantineRows } from '../../data/quarantine-rows.ts';
+import { brokenRules } from '../../data/rule-reports.ts';
 import type { SplitSummary } from '../../data/split-summary.ts';
-import { readProfile, writeProfile, type TableProfile } from '../../data/table-profile.ts';
-import { brokenRules, validateTable } from '../../data/validate-table.ts';
+import { readProfile, tableProfile, writeProfile, type TableProfile } from '../../data/table-profile.ts';
+import { validateTable } from '../../data/validate-table.ts';
 import { taskFiles } from '../task-files.ts';
 import { optionsOf } from './data.ts';
 
@@ -55,8 +56,8 @@ export interface ValidateTableOutput {
   rows: number;
   rules: number;
   broken: string[];
-  quarantined: number;
   lastDay?: string;
+  quarantined?: { count: number; lastDay?: string };
   warnings: string[];
 }
 
@@ -68,23 +69,32 @@ export async function validate(input: ValidateTableInput, context: TaskContext):
   const report = await validateTable(table, columns, rules, profile, options);
   await writeFile(join(context.workDir, taskFiles.validation), `${JSON.stringify(report)}\n`);
   await writeProfile(join(context.workDir, taskFiles.profile), report.profile);
-  const lastDay = lastDayOf(report.profile);
-  const [good, quarantine] = [taskFiles.good, taskFiles.quarantine].map((name) => join(context.workDir, name));
-  const set = report.breakingRows > 0 && (await quarantineRows(table, columns, rules, good, quarantine, options));
+  const quarantined = report.breakingRows > 0 ? await setAside(input, context) : undefined;
   return {
     rows: report.rows,
     rules: report.rules.length,
-    broken: brokenRules(report),
-    quarantined: set ? set.quarantined : 0,
-    ...(lastDay !== undefined && { lastDay }),
+    broken: brokenRules(report.rules, 'The table'),
+    ...lastDayOf(report.profile),
+    ...(quarantined && { quarantined }),
     warnings: report.warnings.slice(0, 20),
   };
 }
 
+async function setAside({ table, columns, rules }: ValidateTableInput, context: TaskContext) {
+  const options = optionsOf(context);
+  const [good, aside, goodProfile] = [taskFiles.good, taskFiles.quarantine, taskFiles.goodProfile].map((name) =>
+    join(context.workDir, name),
+  );
+  const { quarantined } = await quarantineRows(table, columns, rules, good, aside, options);
+  const profile = await tableProfile(good, columns, options);
+  await writeProfile(goodProfile, profile);
+  return { count: quarantined, ...lastDayOf(profile) };
+}
+
 /** Of all columns of times. */
-function lastDayOf({ columns }: TableProfile): string | undefined {
+function lastDayOf({ columns }: TableProfile): { lastDay?: string } {
   const latest = columns.flatMap((c) => (c.kind === 'time' && 'numbers' in c && c.numbers ? [c.numbers.most] : []));
-  return latest.length === 0 ? undefined : new Date(Math.max(...latest) * 1000).toISOString().slice(0, 10);
+  return latest.length === 0 ? {} : { lastDay: new Date(Math.max(...latest) * 1000).toISOString().slice(0, 10) };
 }
 
 export interface CleanTableInput {

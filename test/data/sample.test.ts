@@ -7,7 +7,7 @@ import { ingestInteractions, ingestItems } from '../../data/ingest.ts';
 import { readHeldOut, readInteractions } from '../../data/interactions.ts';
 import { profileInteractions } from '../../data/profile.ts';
 import { splitInteractions } from '../../data/split.ts';
-import { requireValid, validateInteractions } from '../../data/validate.ts';
+import { validateInteractions } from '../../data/validate.ts';
 import type { PipelineSpec } from '../../contracts/spec.ts';
 import { loadSpec } from '../../scripts/spec-file.ts';
 import { folder } from './files.ts';
@@ -36,7 +36,7 @@ test('the shipped sample goes through all data stages and has the numbers that a
     firstDay: '2017-01-01',
     lastDay: '2018-01-01',
   });
-  requireValid(report, spec.data.name);
+  expect(report.rules.filter(({ passed }) => !passed)).toEqual([]);
 
   const cleaned = await cleanInteractions(file('raw.parquet'), spec.preparation, file('clean.parquet'));
   expect(cleaned).toEqual({ rows: 1_460_438, dropped: { missing: 0, return: 8_869, duplicate: 0, notHuman: 0 } });
