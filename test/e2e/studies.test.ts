@@ -117,6 +117,8 @@ describe('equal studies', () => {
       warmStart: first.tables,
     });
     expect(warm.trials).toBe(cold.trials);
+    // Popularity searches nothing: its trial is no use to any sampler.
+    expect([cold.warm, warm.warm]).toEqual([undefined, { known: 30, unfit: 0 }]);
     expect(warm.tables[0].digest).not.toBe(cold.tables[0].digest);
     const own = new Set((await bench.table(warm)).map(({ value }) => value));
     for (const { value } of warm.best) expect(own).toContain(value);
