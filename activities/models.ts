@@ -31,7 +31,7 @@ import { dropCheckpoint, lastCheckpoint, runTask } from './run-task.ts';
 import { cached, stepDigest, type StepKey } from './step-cache.ts';
 import { taskFiles } from './task-files.ts';
 import type { ExportInput, ExportOutput, ProveInput } from './tasks/graphs.ts';
-import type { ExplainInput, FitInput, JudgeInput, Judgement } from './tasks/models.ts';
+import type { EvaluateOutput, ExplainInput, FitInput, JudgeInput, Judgement } from './tasks/models.ts';
 
 const fitRooms = ['compute', 'data', 'models'] as const;
 const judgeRooms = ['compute', 'data', 'models', 'evaluation'] as const;
@@ -126,7 +126,11 @@ export function modelActivities(deps: Dependencies) {
       };
       return cached(store, key, async () => {
         const [files, statePath] = await Promise.all([filesOf(part), store.fetch(state)]);
-        return runTask<JudgeInput & { algorithm: string; state: string }, Judgement, Judgement>(
+        return runTask<
+          JudgeInput & { algorithm: string; state: string },
+          EvaluateOutput,
+          Omit<EvaluateResult, keyof StageTiming>
+        >(
           deps,
           {
             file: 'models.ts',
@@ -135,7 +139,10 @@ export function modelActivities(deps: Dependencies) {
             threads: 1,
             label: `${algorithm} evaluation`,
           },
-          async (output) => output,
+          async (output, workDir) => ({
+            ...output,
+            details: await store.putFile(join(workDir, taskFiles.details), taskFiles.details),
+          }),
         );
       });
     },

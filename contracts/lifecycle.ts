@@ -4,6 +4,7 @@ import type { BlobRef, Evaluation, Lane } from './artifacts.ts';
 import type { CheckedData } from './data-decision.ts';
 import type { Stage } from './names.ts';
 import type { ParameterValues } from './parameters.ts';
+import type { ShownSlices } from './recommender-slices.ts';
 import type { PipelineSpec } from './spec.ts';
 import type { TableCandidateResult } from './table-lifecycle.ts';
 import type { RungValues, TrialPruning, TrialReport } from './study.ts';
@@ -178,6 +179,10 @@ export interface EvaluateRequest {
 export interface EvaluateResult extends StageTiming {
   evaluation: Evaluation;
   value: number;
+  /** Of the objective's lane; in results of before there were slices, absent. */
+  slices?: ShownSlices;
+  /** JSON of the evaluation with the slices of both lanes. */
+  details?: BlobRef;
 }
 
 export interface CandidateResult {
@@ -186,6 +191,10 @@ export interface CandidateResult {
   /** The objective on the validation period: what the choice is made by. */
   validation?: number;
   evaluation?: Evaluation;
+  /** JSON: the evaluation with slices of both lanes. */
+  details?: BlobRef;
+  /** Of the chosen one: those of the objective's lane. */
+  slices?: ShownSlices;
   state?: BlobRef;
   chosen?: boolean;
 }

@@ -1,11 +1,12 @@
 /** Judges a recommender on what its users did afterwards, against the full catalogue, in two lanes. */
 import type { Evaluation, Lane } from '../contracts/artifacts.ts';
 import type { Objective } from '../contracts/lifecycle.ts';
+import type { LaneSlices } from '../contracts/recommender-slices.ts';
 import type { Histories, TopLists } from '../models/estimator.ts';
 import { selfInformation } from './graded-ranking.ts';
 import { listsOf, rowsAtOnce, type Judged } from './lists.ts';
 import { TopRanking } from './ranking.ts';
-import { ownersOf, popularityBands, type LaneSlices } from './recommender-slices.ts';
+import { ownersOf, popularityBands } from './recommender-slices.ts';
 import { LaneTally, nobodyJudged, type JudgeOptions } from './tally.ts';
 
 export type { JudgeOptions } from './tally.ts';

@@ -1,6 +1,8 @@
 /** How a recommender does for new and for old users, and for popular and for rare items. */
+import type { LaneSlices } from '../contracts/recommender-slices.ts';
 import type { Histories } from '../models/estimator.ts';
 import { rankRows } from './rows.ts';
+import { bootstrapInterval, mean, type BootstrapOptions } from './significance.ts';
 
 /** Users by the number of distinct items in their training history: from these on a new band begins. */
 export const historyEdges = [5, 20, 100] as const;
@@ -41,36 +43,15 @@ export function ownersOf({ indices }: Pick<Histories, 'indices'>, items: number)
   return owners;
 }
 
-export interface UserSlice {
-  label: string;
-  users: number;
-  /** Mean of the optimised metric; null without users, or with fewer than asked for. */
-  value: number | null;
-}
-export interface ItemSlice {
-  label: string;
-  /** Of the catalogue. */
-  items: number;
-  /** Items to find, over all users. */
-  relevant: number;
-  /** Share of them that is in the lists, ties against the model; null without any. */
-  recall: number | null;
-  /** Share of all places in the lists that these items take; null without lists. */
-  shown: number | null;
-}
-export interface LaneSlices {
-  /** By length of history. */
-  users: UserSlice[];
-  /** By popularity. */
-  items: ItemSlice[];
-}
+/** Bands of fewer users have no value by default. */
+export const smallestSlice = 30;
 
 /** Sums up one lane by band. */
 export class LaneSlicing {
   readonly #bands: Uint8Array;
   readonly #items = new Float64Array(popularityLabels.length);
-  readonly #userSums = new Float64Array(historyLabels.length);
-  readonly #userCounts = new Float64Array(historyLabels.length);
+  /** By band: the metric of each user. */
+  readonly #userValues = historyLabels.map((): number[] => []);
   readonly #relevant = new Float64Array(popularityLabels.length);
   readonly #found = new Float64Array(popularityLabels.length);
   readonly #shown = new Float64Array(popularityLabels.length);
@@ -83,9 +64,7 @@ export class LaneSlicing {
 
   /** @param value - the optimised metric of the user. */
   addUser(historyItems: number, value: number): void {
-    const band = historyBand(historyItems);
-    this.#userSums[band] += value;
-    this.#userCounts[band]++;
+    this.#userValues[historyBand(historyItems)].push(value);
   }
 
   /** @param found - 1: in the list; 0: not; between them where items of equal score share the last places. */
@@ -98,13 +77,19 @@ export class LaneSlicing {
     this.#shown[this.#bands[item]]++;
   }
 
-  /** @param smallest - bands of fewer users have no value: it would say little, and much about single ones. */
-  finish(smallest: number): LaneSlices {
+  /**
+   * @param smallest - bands of fewer users have no value: it would say little, and much about single ones.
+   * @param intervals - of the bootstrap, if the values are to have intervals; each band takes a stream, from `stream` on.
+   */
+  finish(smallest: number, intervals?: BootstrapOptions): LaneSlices {
     const places = this.#shown.reduce((sum, count) => sum + count, 0);
     return {
       users: historyLabels.map((label, band) => {
-        const users = this.#userCounts[band];
-        return { label, users, value: users === 0 || users < smallest ? null : this.#userSums[band] / users };
+        const values = Float64Array.from(this.#userValues[band]);
+        const users = values.length;
+        if (users === 0 || users < smallest) return { label, users, value: null };
+        const drawn = intervals && { ...intervals, stream: (intervals.stream ?? 0) + band };
+        return { label, users, value: mean(values), ...(drawn && { interval: bootstrapInterval(values, drawn) }) };
       }),
       items: popularityLabels.map((label, band) => ({
         label,

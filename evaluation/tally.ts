@@ -2,7 +2,8 @@
 import { lanes, type Lane, type LaneMetrics } from '../contracts/artifacts.ts';
 import { TradewindError } from '../contracts/errors.ts';
 import { RankingMetrics, rankingMetrics, type RankingMetric } from './ranking.ts';
-import { LaneSlicing, type LaneSlices } from './recommender-slices.ts';
+import type { LaneSlices } from '../contracts/recommender-slices.ts';
+import { historyLabels, LaneSlicing, smallestSlice } from './recommender-slices.ts';
 import { bootstrapInterval } from './significance.ts';
 
 export interface JudgeOptions {
@@ -16,6 +17,8 @@ export interface JudgeOptions {
   progress?: (fraction: number) => void;
   /** Bands of fewer users have no value in the slices; 30 by default. */
   smallSlice?: number;
+  /** Give values in the slices intervals too: it takes as long again as those of the lanes. */
+  sliceIntervals?: boolean;
 }
 
 /** Of the catalogue. */
@@ -59,7 +62,10 @@ export class LaneTally {
 
   /** By length of history and popularity of items. */
   get slices(): LaneSlices {
-    return this.#slicing.finish(this.#options.smallSlice ?? 30);
+    const { seed, smallSlice = smallestSlice, sliceIntervals } = this.#options;
+    // The first streams are those of the lanes.
+    const stream = lanes.length + lanes.indexOf(this.#lane) * historyLabels.length;
+    return this.#slicing.finish(smallSlice, sliceIntervals ? { seed, stream } : undefined);
   }
 
   /**

@@ -6,6 +6,7 @@ import { setCurrentDetails } from '@temporalio/workflow';
 import type { CandidateResult, LifecycleProgress, Links, StageReport, StageTiming } from '../contracts/lifecycle.ts';
 import { parametersOf, titleOf } from '../contracts/algorithm-titles.ts';
 import type { Stage } from '../contracts/names.ts';
+import type { ShownSlices } from '../contracts/recommender-slices.ts';
 import type { TableCandidateResult } from '../contracts/table-lifecycle.ts';
 import { markStage } from './attributes.ts';
 
@@ -149,6 +150,8 @@ export class Board {
     if (candidates.length > 0) {
       lines.push('', `| | candidate | tuning ${this.#objective} | discovery | repeat |`, '|---|---|--:|--:|--:|');
       for (const c of candidates) lines.push(candidateRow(c, this.#objective));
+      const slices = candidates.find((c) => c.chosen)?.slices;
+      if (slices) lines.push('', ...sliceTables(slices));
     }
     if (tableCandidates) {
       lines.push('', `| | candidate | tuning ${this.#objective} | folds | test |`, '|---|---|--:|--:|--:|');
@@ -180,6 +183,29 @@ function candidateRow(c: CandidateResult, objective: string): string {
   const of = (lane: 'discovery' | 'repeat') => number(c.evaluation?.[lane].metrics[objective]);
   const name = `${titleOf(c.algorithm)}${settings(c)}`;
   return `| ${c.chosen ? '★' : ''} | ${name} | ${number(c.validation)} | ${of('discovery')} | ${of('repeat')} |`;
+}
+
+/** For whom the chosen one does well, and with which items. */
+function sliceTables({ lane, k, metric, smallest, users, items }: ShownSlices): string[] {
+  return [
+    `★ in ${lane}, by what users had before:`,
+    '',
+    `| history | users | ${metric} | 95 % interval |`,
+    '|---|--:|--:|--:|',
+    ...users.map(
+      ({ label, users: n, value, interval }) =>
+        `| ${label} | ${count(n)} | ${value === null ? (n === 0 ? '' : `below ${smallest} users`) : value.toFixed(4)} | ${interval ? interval.map((x) => x.toFixed(4)).join(' – ') : ''} |`,
+    ),
+    '',
+    'and by how many users have an item (thirds of all that users had):',
+    '',
+    `| popularity | items | to be found | recall@${k} | share of the lists |`,
+    '|---|--:|--:|--:|--:|',
+    ...items.map(
+      ({ label, items: n, relevant, recall, shown }) =>
+        `| ${label} | ${count(n)} | ${count(relevant)} | ${recall?.toFixed(4) ?? ''} | ${shown === null ? '' : `${(100 * shown).toFixed(1)} %`} |`,
+    ),
+  ];
 }
 
 function tableCandidateRow(c: TableCandidateResult): string {

@@ -165,11 +165,15 @@ async function recommenderLifecycle(input: LifecycleInput): Promise<LifecycleRes
   );
   for (const [i, candidate] of results.entries()) {
     candidate.state = trained[i].state;
-    candidate.evaluation = judged[i].evaluation;
+    const { evaluation, details } = judged[i];
+    candidate.evaluation = evaluation;
+    if (details) candidate.details = details;
   }
   // By the validation period alone: the test period only reports (law 5).
   const best = results.reduce((a, b) => ((b.validation ?? -1) > (a.validation ?? -1) ? b : a));
   best.chosen = true;
+  const { slices } = judged[results.indexOf(best)];
+  if (slices) best.slices = slices;
   board.candidates(results);
   const value = best.evaluation![objective.lane].metrics[metric];
   const popularity = results.find((c) => c.algorithm === 'popularity')?.evaluation?.[objective.lane].metrics[metric];

@@ -163,7 +163,10 @@ export async function judgeGraph(
     },
   };
   try {
-    return await judge(model, train, input, (fraction) => context.progress(fraction, 'judging the champion'));
+    const { value, evaluation } = await judge(model, train, input, {
+      progress: (fraction) => context.progress(fraction, 'judging the champion'),
+    });
+    return { value, evaluation };
   } finally {
     await graph.close();
   }

@@ -4,12 +4,14 @@ import { join } from 'node:path';
 import { readArrays, writeArrays } from '../../compute/arrays/safetensors.ts';
 import type { TaskContext } from '../../compute/pool/task.ts';
 import type { AlgorithmName } from '../../contracts/algorithms.ts';
-import type { Evaluation } from '../../contracts/artifacts.ts';
+import type { Evaluation, Lane } from '../../contracts/artifacts.ts';
 import type { Objective } from '../../contracts/lifecycle.ts';
 import type { Execution } from '../../contracts/execution.ts';
 import type { ParameterValues } from '../../contracts/parameters.ts';
+import type { LaneSlices, ShownSlices } from '../../contracts/recommender-slices.ts';
 import { readHeldOut, readInteractions, type Interactions } from '../../data/interactions.ts';
-import { evaluateRecommender, objectiveValue } from '../../evaluation/evaluate.ts';
+import { evaluateRecommender, objectiveValue, type JudgeOptions } from '../../evaluation/evaluate.ts';
+import { smallestSlice } from '../../evaluation/recommender-slices.ts';
 import { explainExamples } from '../../explanation/examples.ts';
 import type { FitContext, FittedRecommender } from '../../models/estimator.ts';
 import { estimatorOf } from '../../models/registry.ts';
@@ -38,6 +40,11 @@ export interface Judgement {
   evaluation: Evaluation;
 }
 
+export interface EvaluateOutput extends Judgement {
+  /** Of the objective's lane. */
+  slices: ShownSlices;
+}
+
 async function fit(
   train: Interactions,
   input: FitInput,
@@ -63,17 +70,14 @@ export async function judge(
   model: Pick<FittedRecommender, 'score' | 'items' | 'rank'>,
   train: Interactions,
   input: JudgeInput,
-  progress?: (fraction: number) => void,
-): Promise<Judgement> {
+  options: Pick<JudgeOptions, 'progress' | 'sliceIntervals'> = {},
+): Promise<Judgement & { slices: Record<Lane, LaneSlices> }> {
   const heldOut = await readHeldOut(input.heldOut);
   const { objective } = input;
-  const { evaluation } = await evaluateRecommender(model, train, heldOut, {
-    k: objective.k,
-    metric: objective.metric,
-    seed: input.seed,
-    ...(progress === undefined ? {} : { progress }),
-  });
-  return { value: objectiveValue(evaluation, objective), evaluation };
+  const { k, metric } = objective;
+  const about = { k, metric, seed: input.seed, ...options };
+  const { evaluation, slices } = await evaluateRecommender(model, train, heldOut, about);
+  return { value: objectiveValue(evaluation, objective), evaluation, slices };
 }
 
 /** Fits and judges; leaves nothing behind. */
@@ -82,7 +86,8 @@ export async function trial(input: FitInput & JudgeInput, context: TaskContext):
   const model = await fit(train, input, context, 0.8);
   try {
     context.progress(0.8, 'judging');
-    return await judge(model, train, input);
+    const { value, evaluation } = await judge(model, train, input);
+    return { value, evaluation };
   } finally {
     await model.close();
   }
@@ -99,13 +104,21 @@ export async function train(input: FitInput, context: TaskContext): Promise<Reco
   }
 }
 
+/** Judges in both lanes, and leaves what was found with the slices of both as JSON. */
 export async function evaluate(
   input: JudgeInput & { algorithm: AlgorithmName; state: string },
   context: TaskContext,
-): Promise<Judgement> {
+): Promise<EvaluateOutput> {
+  const { objective } = input;
   const model = await estimatorOf(input.algorithm).load(await readArrays(input.state), { threads: context.threads });
   try {
-    return await judge(model, await readInteractions(input.train), input);
+    const train = await readInteractions(input.train);
+    const { value, evaluation, slices } = await judge(model, train, input, { sliceIntervals: true });
+    const details = `${JSON.stringify({ objective, evaluation, slices }, null, 1)}\n`;
+    await writeFile(join(context.workDir, taskFiles.details), details);
+    const { lane, metric, k } = objective;
+    const shown = { lane, k, metric: `${metric}@${k}`, smallest: smallestSlice, ...slices[lane] };
+    return { value, evaluation, slices: shown };
   } finally {
     await model.close();
   }

@@ -1,8 +1,9 @@
 /** What a run looks like in a terminal of 80 columns: a line per stage as it ends, then the table of candidates. */
 import { titleOf } from '../../contracts/algorithm-titles.ts';
 import type { CandidateResult, LifecycleProgress, LifecycleResult, StageReport } from '../../contracts/lifecycle.ts';
+import type { ShownSlices } from '../../contracts/recommender-slices.ts';
 import type { TableCandidateResult, TableLifecycleResult } from '../../contracts/table-lifecycle.ts';
-import { clip, duration, LiveLines, style, table, terminalWidth, wrap } from '../terminal.ts';
+import { clip, count, duration, LiveLines, style, table, terminalWidth, wrap } from '../terminal.ts';
 import type { PendingFault } from './failures.ts';
 import type { Watcher } from './follow.ts';
 
@@ -115,6 +116,41 @@ export function candidateTable(candidates: CandidateResult[], metric: string): s
   );
 }
 
+/** For whom the chosen candidate does well, and with which items. */
+export function sliceTables({ lane, k, metric, smallest, users, items }: ShownSlices): string {
+  const byHistory = table(
+    [
+      { title: `★ in ${lane}`, flexible: true },
+      { title: 'users', align: 'right' },
+      { title: metric, align: 'right' },
+      { title: '95 % interval', align: 'right' },
+    ],
+    users.map((slice) => [
+      `users with ${slice.label}`,
+      count(slice.users),
+      slice.value === null && slice.users > 0 ? style.dim(`below ${smallest} users`) : number(slice.value ?? undefined),
+      interval(slice.interval),
+    ]),
+  );
+  const byPopularity = table(
+    [
+      { title: '', flexible: true },
+      { title: 'items', align: 'right' },
+      { title: 'to be found', align: 'right' },
+      { title: `recall@${k}`, align: 'right' },
+      { title: 'of the lists', align: 'right' },
+    ],
+    items.map((slice) => [
+      `${slice.label} of the catalogue`,
+      count(slice.items),
+      count(slice.relevant),
+      number(slice.recall ?? undefined),
+      slice.shown === null ? '' : `${(100 * slice.shown).toFixed(1)} %`,
+    ]),
+  );
+  return `${byHistory}\n\n${byPopularity}`;
+}
+
 export function tableCandidateTable(candidates: TableCandidateResult[], metric: string): string {
   const folds = candidates.some((c) => c.folds);
   return table(
@@ -166,6 +202,8 @@ export function resultLines(result: LifecycleResult | TableLifecycleResult, plac
       ? tableCandidateTable(result.candidates, result.metric)
       : candidateTable(result.candidates, result.metric);
   const lines = [candidates, ''];
+  const slices = 'task' in result ? undefined : result.candidates.find((c) => c.chosen)?.slices;
+  if (slices) lines.push(sliceTables(slices), '');
   const verdict = {
     deployed: 'deployed',
     unchanged: 'unchanged',

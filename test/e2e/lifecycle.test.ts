@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, inject, it } from 'vitest';
 import type { LifecycleResult } from '../../contracts/lifecycle.ts';
 import { attachStack, type Stack } from '../support/stack.ts';
+import { openStore } from '../support/store.ts';
 import { makeShop, shopSpec, writeSpec, type Shop } from '../support/shop.ts';
 
 type Run = LifecycleResult & { workflowId: string; error?: { code: string; message: string } };
@@ -30,6 +31,35 @@ describe('a lifecycle', () => {
     expect(chosen.algorithm).not.toBe('popularity');
     expect(value(chosen.algorithm)).toBeGreaterThan(1.2 * value('popularity'));
     expect(first.performance?.errors).toBe(0);
+  });
+
+  it('shows whom its chosen candidate does well for, and with which items', async () => {
+    const chosen = first.candidates.find((c) => c.chosen)!;
+    const { slices, evaluation } = chosen;
+    expect(slices).toMatchObject({ lane: 'discovery', metric: 'ndcg@10', k: 10, smallest: 30 });
+    expect(first.candidates.filter((c) => c.slices)).toHaveLength(1);
+    const users = slices!.users.reduce((sum, band) => sum + band.users, 0);
+    expect(users).toBe(evaluation!.discovery.users);
+    const shown = slices!.users.filter(({ value }) => value !== null);
+    expect(shown.length).toBeGreaterThan(0);
+    for (const { value, interval } of shown) {
+      expect(interval![0]).toBeLessThan(value!);
+      expect(interval![1]).toBeGreaterThan(value!);
+    }
+    expect(slices!.items.reduce((sum, band) => sum + band.items, 0)).toBeGreaterThan(100);
+    // Both lanes of every candidate are kept.
+    const store = await openStore();
+    for (const { details, evaluation: judged } of first.candidates) {
+      const kept = JSON.parse(await readFile(await store.fetch(details!), 'utf8')) as Record<string, unknown>;
+      expect(kept['evaluation']).toEqual(judged);
+      expect(Object.keys(kept['slices'] as object)).toEqual(['discovery', 'repeat']);
+    }
+    const table = await readObject(first.table);
+    const [band] = shown;
+    const row = `| ${band.label} | ${band.users} | ${band.value!.toFixed(4)} | ${band.interval!.map((x) => x.toFixed(4)).join(' – ')} |`;
+    expect(table).toContain('★ in discovery, by what users had before:');
+    expect(table).toContain(row);
+    expect(table).toMatch(/\| head \| \d+ \| \d+ \| 0\.\d{4} \| \d+\.\d % \|/);
   });
 
   it('serves exactly k items that the user does not have', async () => {
@@ -186,7 +216,6 @@ describe('work for a GPU', () => {
 });
 
 async function readObject(uri: string): Promise<string> {
-  const { openStore } = await import('../support/store.ts');
   const store = await openStore();
   const path = join(shop.folder, `object-${performance.now()}`);
   expect(await store.getObject(uri.replace(/^s3:\/\/[^/]+\//, ''), path)).toBe(true);

@@ -1,4 +1,5 @@
 /** Classifiers from files to a registered version, on the real stack. */
+import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, describe, expect, inject, it } from 'vitest';
 import { openSession } from '../../compute/onnx/session.ts';
@@ -82,9 +83,10 @@ describe('a classifier', () => {
 
 describe('data that breaks a rule', () => {
   const rules = { columns: { age: { min: 0, max: 120 } } };
+  const leadsRows = 900;
 
   async function waiting(model: string): Promise<{ workflowId: string; status: DataDecisionStatus }> {
-    const leads = await makeLeads({ broken: 5 });
+    const leads = await makeLeads({ rows: leadsRows, broken: 5 });
     const spec = await writeLeadsSpec(leads, leadsSpec(leads, model, { validation: rules }));
     const { workflowId } = await stack.json<{ workflowId: string }>('run', spec);
     for (let i = 0; i < 300; i++) {
@@ -116,6 +118,11 @@ describe('data that breaks a rule', () => {
     const run = await stack.json<Run>('watch', workflowId);
     expect(run.outcome.kind).toBe('registered');
     expect(await store.hasBlob(status.quarantined!.rows)).toBe(true);
+    // Later data is compared with what was learned from, not with what was put aside.
+    const { artifact } = await registry.version('leads-broken', 1);
+    const { digest, bytes, name } = artifact.files.find(({ role }) => role === 'profile')!;
+    const profile = JSON.parse(await readFile(await store.fetch({ digest, bytes, name }), 'utf8')) as { rows: number };
+    expect(profile.rows).toBe(leadsRows - 4);
   });
 
   it('ends the run when somebody says so', async () => {

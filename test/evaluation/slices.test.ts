@@ -129,4 +129,27 @@ describe('bands of users and items', () => {
       { label: 'tail', items: 0, relevant: 0, recall: null, shown: 0 },
     ]);
   });
+
+  it('gives bands with a value an interval where it is asked for, another one for other streams', () => {
+    const sliced = (stream?: number) => {
+      const slicing = new LaneSlicing(Uint8Array.of(0));
+      for (const value of [0.5, 0.5, 0.5]) slicing.addUser(3, value);
+      for (let user = 0; user < 40; user++) slicing.addUser(50, user % 4 === 0 ? 1 : user * 1e-6);
+      slicing.addUser(500, 1);
+      return slicing.finish(2, stream === undefined ? undefined : { seed: 1, stream }).users;
+    };
+    expect(sliced().every((band) => !('interval' in band))).toBe(true);
+    const [constant, empty, varied, single] = sliced(2);
+    expect(constant).toEqual({ label: '1-4 items', users: 3, value: 0.5, interval: [0.5, 0.5] });
+    expect([empty, single].map(({ users, value, interval }) => [users, value, interval])).toEqual([
+      [0, null, undefined],
+      [1, null, undefined],
+    ]);
+    // Ten of forty: 1.96 · √(¼ · ¾ / 40) = 0.134 to each side.
+    expect(varied.value).toBeCloseTo(0.25, 4);
+    expect(varied.interval![0]).toBeCloseTo(0.25 - 0.134, 1);
+    expect(varied.interval![1]).toBeCloseTo(0.25 + 0.134, 1);
+    expect(sliced(2)).toEqual(sliced(2));
+    expect(sliced(9)[2].interval).not.toEqual(varied.interval);
+  });
 });
