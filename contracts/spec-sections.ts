@@ -6,10 +6,16 @@ import type { Parameter, ParameterTable } from './parameters.ts';
 import { parameterValueSchema, searchSchema } from './search.ts';
 import { mostWarmStudies, samplerNames, samplersThatLearn, studyIdPattern, type SamplerName } from './studies.ts';
 
-export const cutOff = z
+export const cutOffSchema = z
   .string()
   .regex(cutOffPattern, 'must be a date written YYYY-MM-DD, or days before the end of the data, written -31d')
-  .refine((text) => !isDate(text) || !Number.isNaN(Date.parse(`${text}T00:00:00Z`)), 'must be a date of the calendar');
+  .refine((text) => !isDate(text) || isOfCalendar(text), 'must be a date of the calendar');
+
+/** `Date.parse` takes February 30 for March 1. */
+function isOfCalendar(day: string): boolean {
+  const time = Date.parse(`${day}T00:00:00Z`);
+  return !Number.isNaN(time) && new Date(time).toISOString().startsWith(day);
+}
 
 export const location = z
   .union([z.string().min(1), z.array(z.string().min(1)).min(1)])

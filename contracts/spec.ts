@@ -7,7 +7,7 @@ import { eventRulesSchema } from './event-rules.ts';
 import {
   candidateSchemaOf,
   computeShape,
-  cutOff,
+  cutOffSchema,
   datasetName,
   headShape,
   interactionsSource,
@@ -41,9 +41,11 @@ const preparationSchema = z
 const splitSchema = z
   .strictObject({
     by: z.literal('time').default('time').describe('Global cut-offs in time: the only honest split of a recommender.'),
-    validationFrom: cutOff.describe('Tuning trains on what is before and is judged on [validationFrom, testFrom).'),
-    testFrom: cutOff.describe('The final training ends here; candidates are compared on what follows.'),
-    testUntil: cutOff.optional().describe('Exclusive; the end of the data when left out.'),
+    validationFrom: cutOffSchema.describe(
+      'Tuning trains on what is before and is judged on [validationFrom, testFrom).',
+    ),
+    testFrom: cutOffSchema.describe('The final training ends here; candidates are compared on what follows.'),
+    testUntil: cutOffSchema.optional().describe('Exclusive; the end of the data when left out.'),
   })
   .refine((s) => isBefore(s.validationFrom, s.testFrom) !== false, {
     path: ['validationFrom'],

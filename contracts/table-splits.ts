@@ -3,20 +3,10 @@
  * The rooms that do it are `data/behaviour.ts`, `data/clean-table.ts` and `data/table-split.ts`.
  */
 import { z } from 'zod';
-import { cutOffPattern, isBefore, isDate } from './cut-offs.ts';
+import { isBefore } from './cut-offs.ts';
+import { cutOffSchema } from './spec-sections.ts';
 
 const column = z.string().min(1);
-
-export const cutOffSchema = z
-  .string()
-  .regex(cutOffPattern, 'must be a date written YYYY-MM-DD, or days before the end of the data, written -31d')
-  .refine((text) => !isDate(text) || isOfCalendar(text), 'must be a date of the calendar');
-
-/** `Date.parse` takes February 30 for March 1. */
-function isOfCalendar(day: string): boolean {
-  const time = Date.parse(`${day}T00:00:00Z`);
-  return !Number.isNaN(time) && new Date(time).toISOString().startsWith(day);
-}
 
 export const splitKinds = ['random', 'stratified', 'grouped', 'time', 'leaveLastOut'] as const;
 export type SplitKind = (typeof splitKinds)[number];

@@ -50,10 +50,15 @@ function problemsOfIssue(issue: Issue, above: KeyPath, written: unknown, schema:
     {
       path,
       rule: missing ? 'be given' : ruleOf(issue, node),
-      value: missing ? undefined : issue.code === 'custom' ? showAcross(value, path, written) : show(value),
+      value: missing ? undefined : isAcross(issue) ? showAcross(value, path, written) : show(value),
       remedy: remedyOf(issue, value, node),
     },
   ];
+}
+
+/** Rules across keys say their remedy themselves; those about one value do not. */
+function isAcross(issue: Issue): boolean {
+  return issue.code === 'custom' && issue.params?.['remedy'] !== undefined;
 }
 
 function unknownKey(path: KeyPath, key: string, known: readonly string[]): Problem {

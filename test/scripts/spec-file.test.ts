@@ -172,7 +172,13 @@ test.each([
     'shop.yaml:5 data.name: must be 1 to 63 lower-case letters, digits or hyphens. Got "My Shop".',
   ],
   [
-    'a day of no calendar',
+    'a day that no calendar has',
+    '2017-11-01',
+    '2017-11-31',
+    'shop.yaml:13 split.validationFrom: must be a date of the calendar. Got "2017-11-31".',
+  ],
+  [
+    'what is no day',
     '2017-11-01',
     '2017-11-31x',
     'shop.yaml:13 split.validationFrom: must be a date written YYYY-MM-DD, or days before the end of the data, written -31d. Got "2017-11-31x".',
