@@ -1,12 +1,14 @@
 /**
  * Records the histories that `npm test` replays: `node scripts/record-histories.ts <workflow id> [folder]` writes a
- * lifecycle and its children, or the last run of any other workflow as `<type>.<last part of its id>.json`. To be run,
- * and its files committed, when the workflows change on purpose.
+ * lifecycle and its children; one that waited for a decision about its data alone, as `modelLifecycle.decided.json`; or
+ * the last run of any other workflow as `<type>.<last part of its id>.json`. To be run, and its files committed, when
+ * the workflows change on purpose.
  */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import proto from '@temporalio/proto';
 import { workflowIds } from '../contracts/names.ts';
+import type { DataDecisionStatus } from '../contracts/data-decision.ts';
 import type { LifecycleResult } from '../contracts/lifecycle.ts';
 import type { TableLifecycleResult } from '../contracts/table-lifecycle.ts';
 import { connectTemporal, requireStack } from './stack/connection.ts';
@@ -55,6 +57,8 @@ async function histories(workflowId: string): Promise<Record<string, string>> {
   if (type !== 'modelLifecycle') return { [`${type}.${workflowId.split('/').at(-1)}`]: workflowId };
   const result = (await handle.result()) as LifecycleResult | TableLifecycleResult;
   if ('task' in result) return { 'modelLifecycle.table': workflowId, 'tuneModel.table': workflowIds.study(workflowId) };
+  const decided = await handle.query<DataDecisionStatus | null>('dataDecision');
+  if (decided !== null) return { 'modelLifecycle.decided': workflowId };
   const releaseId = workflowIds.release(workflowId);
   return {
     modelLifecycle: workflowId,
