@@ -28,6 +28,7 @@ import { Board, count } from './board.ts';
 import { DataGate } from './data-decision.ts';
 import { progressQuery, trialsSignal } from './messages.ts';
 import { computeOn, computeOnCpu, doQuickly } from './options.ts';
+import { droppedNote, megabytes } from './notes.ts';
 import { releaseModel } from './release-model.ts';
 import { runStudy, stageNote } from './study/stage.ts';
 import { tableLifecycle } from './table-lifecycle.ts';
@@ -380,13 +381,4 @@ function deployedNote({ deployment, decision, by }: ReleaseResult): string {
 
 function performanceNote(p: PerformanceReport): string {
   return `${p.requests} requests, ${p.errors} errors, p50 ${p.p50Milliseconds.toFixed(1)} ms, p99 ${p.p99Milliseconds.toFixed(1)} ms`;
-}
-
-function droppedNote(dropped: Record<string, number>): string {
-  const parts = Object.entries(dropped).filter(([, n]) => n > 0);
-  return parts.length === 0 ? '' : `; dropped ${parts.map(([why, n]) => `${count(n)} ${why}`).join(', ')}`;
-}
-
-function megabytes(bytes: number): string {
-  return `${(bytes / 1e6).toFixed(1)} MB`;
 }

@@ -20,6 +20,7 @@ import { Board, count } from './board.ts';
 import { DataGate } from './data-decision.ts';
 import { progressQuery, trialsSignal } from './messages.ts';
 import { computeOn, computeOnCpu, doQuickly } from './options.ts';
+import { droppedNote, megabytes } from './notes.ts';
 import { runStudy, stageNote, type TuneStage } from './study/stage.ts';
 
 export async function tableLifecycle(input: TableLifecycleInput): Promise<TableLifecycleResult> {
@@ -370,13 +371,4 @@ function studyNote({ best, trials, failed, pruned }: StudyResult): string {
 
 function foldsNote(folds: readonly { title: string; mean: number }[]): string {
   return folds.map(({ title, mean }) => `${title} ${mean.toFixed(4)}`).join(', ');
-}
-
-function droppedNote(dropped: Record<string, number>): string {
-  const parts = Object.entries(dropped).filter(([, n]) => n > 0);
-  return parts.length === 0 ? '' : `; dropped ${parts.map(([why, n]) => `${count(n)} ${why}`).join(', ')}`;
-}
-
-function megabytes(bytes: number): string {
-  return `${(bytes / 1e6).toFixed(1)} MB`;
 }

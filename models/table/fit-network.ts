@@ -31,6 +31,7 @@ import type { FittedTableModel, TableFitContext } from '../table-estimator.ts';
 import { FittedNetwork, type Network } from './fitted-network.ts';
 import { momentsOf } from './moments.ts';
 import { forward, logitsOf, type FeatureRows, type Layer } from './network.ts';
+import { checkedWeights } from './row-weights.ts';
 import { entriesOf } from './sparse-product.ts';
 
 export interface NetworkDesign {
@@ -65,7 +66,7 @@ export async function fitNetwork(
   y: Target,
   context: TableFitContext,
 ): Promise<FittedTableModel> {
-  const weights = checked(x, y, context.weights);
+  const weights = checkedWeights(x, y, context.weights);
   const inputs = inputsOf(design, x, weights);
   const target = targetOf(y, weights);
   const program = programOf(design, inputs, target, x.rows, weights !== undefined);
@@ -97,21 +98,6 @@ export async function fitNetwork(
   );
   const trained = Object.fromEntries(Object.entries(parameters).map(([name, { data: values }]) => [name, values]));
   return new FittedNetwork(networkOf(design, inputs, target, trained));
-}
-
-/** @returns the weights with mean 1; a sum that is not finite, or no weight at all, makes nothing to learn from. */
-function checked(x: Features, y: Target, weights: Float32Array | undefined): Float32Array | undefined {
-  const { length } = y.kind === 'classes' ? y.codes : y.values;
-  if (x.rows < 1) throw new RangeError('A model must be fitted on at least one row. Got 0.');
-  if (length !== x.rows)
-    throw new RangeError(`The target must have a value for each of ${x.rows} rows. Got ${length}.`);
-  if (weights === undefined) return undefined;
-  if (weights.length !== x.rows || !weights.every((weight) => weight >= 0 && weight < Infinity)) {
-    throw new RangeError(`The weights must be ${x.rows} finite numbers of at least 0.`);
-  }
-  const mean = weights.reduce((sum, weight) => sum + weight, 0) / x.rows;
-  if (mean === 0) throw new RangeError('The weights must not all be 0.');
-  return weights.map((weight) => weight / mean);
 }
 
 /** Features as the program takes them. */
