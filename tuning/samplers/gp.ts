@@ -21,6 +21,8 @@ const sought = [
   { trials: 200, steps: 8 },
 ];
 
+const upperQuartile = 0.75;
+
 /** A trial as the regression takes it. */
 interface Known {
   x: Float64Array;
@@ -74,14 +76,16 @@ function chosen(known: readonly Known[]): Known[] {
 }
 
 /**
- * Values of mean 0 and variance 1, of −log(1 + gap / m), where the gap is to the best one, and m its median: a few very
- * bad trials do not press all others together, and how good ones differ is kept.
+ * Values of mean 0 and variance 1, of −log(1 + gap / m), where the gap is to the best one, and m the upper quartile of
+ * gaps: a few very bad trials do not press all others together, and how good ones differ is kept. Their median, which
+ * falls as trials gather around a place, would make ever smaller differences there look like improvements, and keep the
+ * search from other places.
  */
 function standardize(known: readonly Known[]): Known[] {
   const best = Math.max(...known.map(({ y }) => y));
   const gaps = known.map(({ y }) => best - y);
-  const middle = gaps.toSorted((a, b) => a - b)[gaps.length >> 1];
-  const warped = gaps.map((gap) => (middle > 0 ? -Math.log1p(gap / middle) : -gap));
+  const wide = gaps.toSorted((a, b) => a - b)[Math.floor(upperQuartile * gaps.length)];
+  const warped = gaps.map((gap) => (wide > 0 ? -Math.log1p(gap / wide) : -gap));
   const mean = warped.reduce((sum, y) => sum + y, 0) / warped.length;
   const deviation = Math.sqrt(warped.reduce((sum, y) => sum + (y - mean) ** 2, 0) / warped.length);
   return known.map(({ x }, i) => ({ x, y: deviation > 0 ? (warped[i] - mean) / deviation : 0 }));
