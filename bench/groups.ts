@@ -1,5 +1,5 @@
 /** A suite of several groups of works, each prepared only if one of its works is measured. */
-import type { Group, Suite, Work } from './measure.ts';
+import type { AnyWork, Group, Suite } from './measure.ts';
 
 /** What the groups of a suite are measured on, as far as it was asked for. */
 export class Prepared {
@@ -29,14 +29,15 @@ export class Prepared {
 }
 
 /** The works of a group, for a suite that also holds others. */
-export function worksOf<Context>(group: Group<Context>): Work<Prepared>[] {
-  return group.works.map((work) => ({
-    ...work,
-    open: async (prepared: Prepared) => work.open(await prepared.of(group)),
-  }));
+export function worksOf<Context>(group: Group<Context>): AnyWork<Prepared>[] {
+  return group.works.map((work) =>
+    'compare' in work
+      ? { ...work, compare: async (prepared, runs, say) => work.compare(await prepared.of(group), runs, say) }
+      : { ...work, open: async (prepared) => work.open(await prepared.of(group)) },
+  );
 }
 
-export function suiteOf(name: string, summary: string, works: readonly Work<Prepared>[]): Suite<Prepared> {
+export function suiteOf(name: string, summary: string, works: readonly AnyWork<Prepared>[]): Suite<Prepared> {
   return {
     name,
     summary,

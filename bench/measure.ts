@@ -36,17 +36,45 @@ export interface Work<Context> {
   open(context: Context): Promise<Match>;
 }
 
+/** A work that comes to figures other than times of runs, and knows itself when they are well. */
+export interface Comparison<Context> extends Omit<Work<Context>, 'open'> {
+  /** Of the figures, less being better. */
+  unit: string;
+  /**
+   * @param runs - figures of each side.
+   * @throws PeerUnavailable where there is none to compare with.
+   */
+  compare(context: Context, runs: number, say: (line: string) => void): Promise<Compared>;
+}
+
+export interface Compared {
+  ours: readonly number[];
+  peer: readonly number[];
+  ok: boolean;
+  /** What `ok` goes by, with its numbers. */
+  said: string;
+  /** Why it is not ok at a ratio within its bound, or ok beyond it. */
+  reason?: string;
+}
+
+export type AnyWork<Context> = Work<Context> | Comparison<Context>;
+
 export interface Suite<Context> {
   name: string;
   summary: string;
-  works: readonly Work<Context>[];
+  works: readonly AnyWork<Context>[];
   /** @param say - tells what is being prepared. */
   open(say: (line: string) => void): Promise<Context>;
   close(context: Context): Promise<void>;
 }
 
 /** Works that are measured on the same things; a suite may hold several such groups (`suiteOf`). */
-export type Group<Context> = Pick<Suite<Context>, 'works' | 'open' | 'close'>;
+export interface Group<Context, W extends AnyWork<Context> = AnyWork<Context>> extends Pick<
+  Suite<Context>,
+  'open' | 'close'
+> {
+  works: readonly W[];
+}
 
 export interface BenchRow {
   suite: string;
@@ -55,7 +83,7 @@ export interface BenchRow {
   ours: number | null;
   peer: number | null;
   peerName: string;
-  unit: 'ms';
+  unit: string;
   /** ours ÷ peer: below 1, ours is faster. */
   ratio: number | null;
   /** The same of processor time over all threads. */
@@ -88,10 +116,11 @@ export function median(values: readonly number[]): number {
  */
 export async function measure<Context>(
   suite: string,
-  work: Work<Context>,
+  work: AnyWork<Context>,
   context: Context,
   { runs = work.runs, say = () => undefined }: { runs?: number; say?: (line: string) => void } = {},
 ): Promise<BenchRow> {
+  if ('compare' in work) return compareFigures(suite, work, context, runs, say);
   let ours: Sample[] = [];
   let peer: Sample[] = [];
   let missing: string | undefined;
@@ -129,6 +158,34 @@ export async function measure<Context>(
   return judge(suite, work, { ours, peer, missing, agreement, runs });
 }
 
+async function compareFigures<Context>(
+  suite: string,
+  work: Comparison<Context>,
+  context: Context,
+  runs: number,
+  say: (line: string) => void,
+): Promise<BenchRow> {
+  const { unit } = work;
+  try {
+    const { ours, peer, ok, said, reason } = await work.compare(context, runs, say);
+    const [a, b] = [median(ours), median(peer)];
+    return row(suite, work, {
+      unit,
+      ours: round(a),
+      peer: round(b),
+      // Both may have found what is best, or more than that.
+      ratio: a === b ? 1 : b <= 0 ? null : round(a / b),
+      ok,
+      runs,
+      range: { ours: extremesOf(ours), peer: extremesOf(peer) },
+      agreement: said,
+      reason: reason ?? null,
+    });
+  } catch (error) {
+    return row(suite, work, { unit, reason: sentence(error), failed: !(error instanceof PeerUnavailable), runs });
+  }
+}
+
 /** The row of these samples. Where `missing` says why there is no answer of the peer's, ours stands alone. */
 export function judge(
   suite: string,
@@ -161,7 +218,7 @@ export function judge(
 
 function row(
   suite: string,
-  { name, peerName, bound }: Pick<Work<never>, 'name' | 'peerName' | 'bound'>,
+  { name, peerName, bound }: Pick<AnyWork<never>, 'name' | 'peerName' | 'bound'>,
   known: Partial<BenchRow> & Pick<BenchRow, 'runs'>,
 ): BenchRow {
   return {
@@ -183,10 +240,12 @@ function row(
   };
 }
 
-const extremes = (samples: Sample[]): [number, number] => {
-  const walls = samples.map(({ wall }) => wall);
-  return [round(Math.min(...walls)), round(Math.max(...walls))];
-};
+const extremes = (samples: Sample[]): [number, number] => extremesOf(samples.map(({ wall }) => wall));
+
+const extremesOf = (values: readonly number[]): [number, number] => [
+  round(Math.min(...values)),
+  round(Math.max(...values)),
+];
 
 /** Four digits: more than any of these numbers is good for. */
 const round = (value: number) => Number(value.toPrecision(4));

@@ -116,7 +116,9 @@ const say = (line: string) => console.error(process.stderr.isTTY ? style.dim(lin
 /** The rows as a table, what else there is to say about each below it. */
 export function report(rows: readonly BenchRow[]): string {
   const number = (value: number | null) =>
-    value === null ? '–' : value < 100 ? value.toPrecision(3) : String(Math.round(value));
+    value === null ? '–' : value >= 100 ? String(Math.round(value)) : value.toPrecision(3);
+  // Times are what most rows are of.
+  const unit = rows.every((row) => row.unit === rows[0].unit) ? `, ${rows[0]?.unit ?? 'ms'}` : '';
   const cells = rows.map((row) => [
     row.work,
     number(row.ours),
@@ -130,8 +132,8 @@ export function report(rows: readonly BenchRow[]): string {
   const right = { align: 'right' } as const;
   const columns = [
     { title: 'work' },
-    { title: 'ours, ms', ...right },
-    { title: 'peer, ms', ...right },
+    { title: `ours${unit}`, ...right },
+    { title: `peer${unit}`, ...right },
     { title: 'peer' },
     { title: 'ratio', ...right },
     { title: 'CPU', ...right },
