@@ -28,6 +28,13 @@ export const environments = {
     python: [11, 15],
     download: 'up to 2.3 GiB',
   },
+  optuna: {
+    folder: 'bench-venv-optuna',
+    requirements: 'requirements-tuning.txt',
+    python: [11, 14],
+    download: 'up to 2.4 GiB',
+  },
+  polars: { folder: 'bench-venv-polars', requirements: 'requirements-polars.txt', python: [10, 14] },
 } as const satisfies Record<string, PeerEnvironment>;
 
 /** There is no peer to measure against: a row says so. The message is a whole sentence. */

@@ -1,0 +1,9 @@
+/** Preparing data and tuning: what its works are measured on and against stands at each group. */
+import { suiteOf, worksOf } from '../groups.ts';
+import { regrets } from './tuning/regrets.ts';
+import { suggestions } from './tuning/suggestions.ts';
+
+export const suite = suiteOf('tuning', 'How far from the best samplers end, and what a suggestion costs', [
+  ...worksOf(regrets),
+  ...worksOf(suggestions),
+]);
