@@ -10,7 +10,11 @@ import type { SvmState } from './svm-state.ts';
 import type { KernelThreads } from './threads.ts';
 
 /** `l1`: C ξ (hinge loss, ε-insensitive loss); `l2`: C ξ². */
-export type LinearSvmProblem = SvmProblem & { loss: 'l1' | 'l2' };
+export type LinearSvmProblem = SvmProblem & {
+  loss: 'l1' | 'l2';
+  /** `[rows]`: factors of C in place of the options', for problems that leave out different rows. */
+  rowWeights?: Float32Array;
+};
 
 export interface LinearSvmOptions {
   seed: number;
@@ -96,7 +100,7 @@ export class LinearSvms {
     options: LinearSvmOptions,
   ): Promise<LinearSvms> {
     const settings = { bias: 1, tolerance: 1e-3, gapTolerance: 0, ...options };
-    for (const problem of problems) checkProblem(problem, rows.count, settings.rowWeights);
+    for (const problem of problems) checkProblem(problem, rows.count, problem.rowWeights ?? settings.rowWeights);
     checkSettings(settings);
     const norms = threads.alloc(rows.count * 8);
     const size = Math.max(1024, Math.ceil(rows.count / 256));
@@ -107,10 +111,19 @@ export class LinearSvms {
       Math.min(rows.count, (chunk + 1) * size),
       norms,
     ]);
-    const weights = settings.rowWeights ? threads.put(settings.rowWeights) : 0;
+    // Arrays that problems share are stored once.
+    const addresses = new Map<unknown, number>();
+    const once = (key: unknown, array: () => Float32Array | Float64Array): number => {
+      const address = addresses.get(key) ?? threads.put(array());
+      addresses.set(key, address);
+      return address;
+    };
     const stored = problems.map((problem, k) => {
       const random = new Random(settings.seed, k);
-      return put(threads, rows, problem, settings, { norms, weights }, random);
+      const targets = once(problem.targets, () => Float64Array.from(problem.targets));
+      const own = problem.rowWeights ?? settings.rowWeights;
+      const weights = own ? once(own, () => own) : 0;
+      return put(threads, rows, problem, settings, { norms, targets, weights }, random);
     });
     const svms = new LinearSvms(threads, rows, stored);
     await svms.#each('start', stored);
@@ -200,10 +213,9 @@ function put(
   rows: StoredRows,
   problem: LinearSvmProblem,
   settings: Settings,
-  shared: { norms: number; weights: number },
+  shared: { norms: number; targets: number; weights: number },
   random: Random,
 ): Stored {
-  const targets = threads.put(Float64Array.from(problem.targets));
   const betas = threads.alloc(rows.count * 8);
   const w = threads.alloc(rows.paddedColumns * 8);
   const order = threads.alloc(rows.count * 4);
@@ -219,7 +231,16 @@ function put(
   const record = threads.alloc(problemInts * 4 + problemFloats * 8);
   threads
     .view('i32', record, problemInts)
-    .set([targets, shared.weights, shared.norms, betas, w, order, Number(regression), Number(problem.loss === 'l2')]);
+    .set([
+      shared.targets,
+      shared.weights,
+      shared.norms,
+      betas,
+      w,
+      order,
+      Number(regression),
+      Number(problem.loss === 'l2'),
+    ]);
   threads
     .view('f64', record + problemInts * 4, problemFloats)
     .set([

@@ -214,6 +214,16 @@ describe('dual coordinate descent', () => {
     expect(first.solutions[0]).toEqual(whole.solutions[0]);
   });
 
+  it('gives each problem row weights of its own, in place of those of all', async () => {
+    const count = targets.length;
+    const [some, others] = [0, 1].map((part) => Float32Array.from({ length: count }, (_, i) => Number(i % 2 === part)));
+    const own = problems.map((problem, k) => ({ ...problem, rowWeights: k === 0 ? some : others }));
+    const { solutions } = await solve(rows, own, { rowWeights: some.map(() => 3) });
+    const left = await solve(rows, problems.slice(0, 1), { rowWeights: some });
+    expect(solutions[0]).toEqual(left.solutions[0]);
+    expect(solutions[1].coefficients.every((beta, i) => i % 2 === 1 || beta === 0)).toBe(true);
+  });
+
   it('shrinks', async () => {
     const svms = await LinearSvms.start(alone, putRows(alone, rows), problems, { seed: 1 });
     const least = problems.map(() => 500);
