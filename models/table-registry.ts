@@ -5,7 +5,9 @@ import type { TableAlgorithmName } from '../contracts/table-algorithms.ts';
 import type { Features } from '../data/features.ts';
 import type { Target } from '../data/table.ts';
 import type { FittedTableModel, TableFitContext } from './table-estimator.ts';
+import { kernelSvm } from './table/kernel-svm.ts';
 import { linearRegression } from './table/linear-regression.ts';
+import { linearSvm } from './table/linear-svm.ts';
 import { logisticRegression } from './table/logistic-regression.ts';
 import { mlp } from './table/mlp.ts';
 
@@ -27,6 +29,8 @@ const estimators: { [A in TableAlgorithmName]: AnyTableEstimator } = {
   'logistic-regression': logisticRegression,
   'linear-regression': linearRegression,
   mlp,
+  'linear-svm': linearSvm,
+  'kernel-svm': kernelSvm,
 };
 
 export function tableEstimatorOf(name: TableAlgorithmName): AnyTableEstimator {

@@ -21,10 +21,16 @@ export interface TableSubject {
   parameters: ParameterValues;
   /** With them nothing is drawn but the beginning, so that a weight is a repetition, to rounding. */
   exact: ParameterValues;
+  /** A seed decides nothing. */
+  seeded?: false;
+  /** There is nothing to look at before the end. */
+  rungs?: false;
+  /** A parameter that is a cost of each row, not of their mean: it grows where weights stand for more rows. */
+  perRow?: string;
 }
 
 export function describeTableEstimator(name: string, subject: TableSubject): void {
-  const { algorithm, task, classes = 2, parameters, exact } = subject;
+  const { algorithm, task, classes = 2, parameters, exact, seeded = true, rungs: hasRungs = true, perRow } = subject;
   const estimator = tableEstimatorOf(algorithm);
   const outputs = task === 'regress' ? 1 : classes;
   const { x, y } = learnable(task, 200, 1, classes);
@@ -85,7 +91,7 @@ export function describeTableEstimator(name: string, subject: TableSubject): voi
     it('gives the same bytes for the same data, parameters and seed, and others for another seed', async () => {
       const model = await fit();
       expect(bytesOf(await fit()).equals(bytesOf(model))).toBe(true);
-      expect(bytesOf(await fit(x, y, { seed: 8 })).equals(bytesOf(model))).toBe(false);
+      expect(bytesOf(await fit(x, y, { seed: 8 })).equals(bytesOf(model))).toBe(!seeded);
     });
 
     it('learns the same from dense and from sparse features, on one thread or two', async () => {
@@ -182,31 +188,34 @@ export function describeTableEstimator(name: string, subject: TableSubject): voi
       await expect(fit(x, y, { resume: states[0], seed: 8 })).rejects.toThrow(foreign);
     });
 
-    it('reports at the rungs what it would predict, and ends there where that is not enough', async () => {
-      const seen: { rung: number; predictions: Float32Array }[] = [];
-      const report =
-        (last: number) =>
-        async (rung: number, predict: (x: Features) => Promise<Float32Array>): Promise<boolean> => {
-          seen.push({ rung, predictions: await predict(others.x) });
-          return rung < last;
-        };
-      const whole = await fit(x, y, { rungs: [1, 3, 9], report: report(Infinity) });
-      expect(seen.map(({ rung }) => rung)).toEqual([1, 3, 9]);
-      expect(bytesOf(whole).equals(bytesOf(await fit()))).toBe(true);
-      const [first, third] = seen.splice(0);
-      expectPredictions(third.predictions, others.x.rows);
-      expect(third.predictions).not.toEqual(first.predictions);
+    it.runIf(hasRungs)(
+      'reports at the rungs what it would predict, and ends there where that is not enough',
+      async () => {
+        const seen: { rung: number; predictions: Float32Array }[] = [];
+        const report =
+          (last: number) =>
+          async (rung: number, predict: (x: Features) => Promise<Float32Array>): Promise<boolean> => {
+            seen.push({ rung, predictions: await predict(others.x) });
+            return rung < last;
+          };
+        const whole = await fit(x, y, { rungs: [1, 3, 9], report: report(Infinity) });
+        expect(seen.map(({ rung }) => rung)).toEqual([1, 3, 9]);
+        expect(bytesOf(whole).equals(bytesOf(await fit()))).toBe(true);
+        const [first, third] = seen.splice(0);
+        expectPredictions(third.predictions, others.x.rows);
+        expect(third.predictions).not.toEqual(first.predictions);
 
-      const states: ArrayFile[] = [];
-      const checkpoint = async (state: ArrayFile) => void states.push(decodeArrays(encodeArrays(state)));
-      const rungs = { rungs: [1, 3, 9], report: report(3), checkpointMilliseconds: 0 };
-      const ended = await fit(x, y, { ...rungs, checkpoint });
-      expect(seen.splice(0)).toEqual([first, third]);
-      expect(await ended.predict(others.x)).toEqual(third.predictions);
-      for (const resume of [states[0], states.at(-1)!]) {
-        expect(bytesOf(await fit(x, y, { ...rungs, resume })).equals(bytesOf(ended))).toBe(true);
-      }
-    });
+        const states: ArrayFile[] = [];
+        const checkpoint = async (state: ArrayFile) => void states.push(decodeArrays(encodeArrays(state)));
+        const rungs = { rungs: [1, 3, 9], report: report(3), checkpointMilliseconds: 0 };
+        const ended = await fit(x, y, { ...rungs, checkpoint });
+        expect(seen.splice(0)).toEqual([first, third]);
+        expect(await ended.predict(others.x)).toEqual(third.predictions);
+        for (const resume of [states[0], states.at(-1)!]) {
+          expect(bytesOf(await fit(x, y, { ...rungs, resume })).equals(bytesOf(ended))).toBe(true);
+        }
+      },
+    );
 
     it('reports progress that never goes back and ends at 1, and can be interrupted by it', async () => {
       const fractions: number[] = [];
@@ -224,10 +233,14 @@ export function describeTableEstimator(name: string, subject: TableSubject): voi
       const repeated = times.flatMap((count, i) => Array.from({ length: count }, () => i));
       const weights = Float32Array.from(times, (count) => (count * x.rows) / repeated.length);
       const target = targetRows(y, repeated);
+      const cost = perRow === undefined ? undefined : (exact[perRow] as number) * (repeated.length / x.rows);
+      const given = perRow === undefined ? exact : { ...exact, [perRow]: cost! };
       for (const form of [(rows: typeof x) => rows, sparseOf]) {
-        const weighted = await fit(form(x), y, { weights }, exact);
+        const weighted = await fit(form(x), y, { weights }, given);
         const expected = await fit(form(takeFeatures(x, repeated)), target, {}, exact);
-        expectClose(await weighted.predict(others.x), await expected.predict(others.x), 0.02);
+        // What is sure of more rows may be surer of its probabilities.
+        const tolerance = perRow === undefined ? 0.02 : 0.04;
+        expectClose(await weighted.predict(others.x), await expected.predict(others.x), tolerance);
       }
       await expect(fit(x, y, { weights: weights.map(() => 0) })).rejects.toThrow('must not all be 0');
       await expect(fit(x, y, { weights: weights.map((w) => -w) })).rejects.toThrow('of at least 0');
@@ -293,7 +306,9 @@ export function describeTableEstimator(name: string, subject: TableSubject): voi
 
     it('refuses what does not belong together', async () => {
       const wrong: Target = task === 'regress' ? classesOf([0, 1]) : { kind: 'number', values: Float32Array.of(0, 1) };
-      await expect(fit(takeFeatures(x, [0, 1]), wrong)).rejects.toThrow(RangeError);
+      if (tableAlgorithms[algorithm].tasks.length === 1) {
+        await expect(fit(takeFeatures(x, [0, 1]), wrong)).rejects.toThrow(RangeError);
+      }
       await expect(fit(takeFeatures(x, [0, 1]), y)).rejects.toThrow('a value for each of 2 rows. Got 200.');
       await expect(fit(takeFeatures(x, []), targetRows(y, []))).rejects.toThrow('at least one row');
       const model = await fit();
