@@ -115,11 +115,14 @@ function indicators(labels: Int32Array): Float64Array {
 
 function distances(a: Float64Array, b: Float64Array): Float64Array {
   const [n, m] = [a.length / pixels, b.length / pixels];
+  const row = (of: Float64Array, i: number) => of.subarray(i * pixels, (i + 1) * pixels);
   const squares = new Float64Array(n * m);
   for (let i = 0; i < n; i++) {
+    const x = row(a, i);
     for (let j = 0; j < m; j++) {
+      const y = row(b, j);
       let sum = 0;
-      for (let p = 0; p < pixels; p++) sum += (a[i * pixels + p] - b[j * pixels + p]) ** 2;
+      for (let p = 0; p < x.length; p++) sum += (x[p] - y[p]) ** 2;
       squares[i * m + j] = sum;
     }
   }
