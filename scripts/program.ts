@@ -9,7 +9,7 @@ import { Interrupted } from './interruption.ts';
 import { StackNotUp } from './stack/connection.ts';
 import { projectRoot } from './stack/home.ts';
 import { LogTail } from './stack/logs.ts';
-import { printJson, style } from './terminal.ts';
+import { printJson, style, terminalWidth, widthOf, wrap } from './terminal.ts';
 
 /** What every file in `commands/` exports: it adds its command, with options, help and action, to the program. */
 export interface CommandModule {
@@ -117,9 +117,18 @@ function reportError(error: unknown, args: readonly string[], entries: readonly 
   // Colours are asked of standard output; what goes to standard error is plain unless both are a terminal.
   const paint = process.stderr.isTTY ? style : plain;
   if (tail) console.error(`${tail.lines.map((line) => paint.dim(`  | ${line}`)).join('\n')}\n`);
-  console.error(`${paint.red(`[${code}]`)} ${message}`);
+  const text = `[${code}] ${message}`;
+  // A terminal breaks lines within words; a log has its lines whole.
+  const shown = process.stderr.isTTY ? broken(text, terminalWidth() - 1) : text;
+  console.error(shown.replace(`[${code}]`, () => paint.red(`[${code}]`)));
   if (code === 'INTERNAL' && process.env['TRADEWIND_DEBUG']) console.error((error as Error).stack);
   return exitCode;
+}
+
+/** Lines that are too long broken at spaces, the others as they are. */
+function broken(text: string, width: number): string {
+  const lines = text.split('\n').flatMap((line) => (widthOf(line) <= width ? [line] : wrap(line.trim(), width)));
+  return lines.join('\n');
 }
 
 const plain = { dim: (text: string) => text, red: (text: string) => text };

@@ -32,6 +32,8 @@ export interface Column {
   align?: 'left' | 'right' | 'center';
   /** Gives way, with an ellipsis, when the table is wider than the terminal. */
   flexible?: boolean;
+  /** Gives way too, but its cells go on below themselves, broken at spaces. Cells without colours. */
+  wraps?: boolean;
 }
 
 const gap = 2;
@@ -39,7 +41,8 @@ const gap = 2;
 /** A table indented by two, at most as wide as the terminal. Cells may be coloured. */
 export function table(columns: readonly Column[], rows: readonly (readonly string[])[]): string {
   const widths = columns.map(({ title }, i) => Math.max(...[title, ...rows.map((row) => row[i] ?? '')].map(widthOf)));
-  fit(widths, columns, terminalWidth() - gap - gap * (columns.length - 1));
+  const words = columns.map((_, i) => Math.max(0, ...rows.flatMap((row) => (row[i] ?? '').split(/\s+/).map(widthOf))));
+  fit(widths, columns, words, terminalWidth() - gap - gap * (columns.length - 1));
   const none = Object.fromEntries(
     ['top', 'top-mid', 'top-left', 'top-right', 'bottom', 'bottom-mid', 'bottom-left', 'bottom-right']
       .concat(['left', 'left-mid', 'mid', 'mid-mid', 'right', 'right-mid', 'middle'])
@@ -53,7 +56,9 @@ export function table(columns: readonly Column[], rows: readonly (readonly strin
     truncate: '…',
   });
   made.push(columns.map(({ title }) => style.dim(title)));
-  for (const row of rows) made.push(columns.map((_, i) => row[i] ?? ''));
+  for (const row of rows) {
+    made.push(columns.map(({ wraps }, i) => (wraps ? wrap(row[i] ?? '', widths[i]).join('\n') : (row[i] ?? ''))));
+  }
   return made
     .toString()
     .split('\n')
@@ -61,19 +66,25 @@ export function table(columns: readonly Column[], rows: readonly (readonly strin
     .join('\n');
 }
 
-/** Takes from the widest flexible column until the rest fits; from any column when none is flexible. */
-function fit(widths: number[], columns: readonly Column[], room: number): void {
+/**
+ * Takes from the widest column that gives way until the rest fits; from any column when none gives way. A column that
+ * wraps keeps its longest word whole as long as others can give.
+ */
+function fit(widths: number[], columns: readonly Column[], words: readonly number[], room: number): void {
   const smallest = 8;
-  for (let over = widths.reduce((sum, width) => sum + width, 0) - room; over > 0; over--) {
-    const candidates = columns.some((column) => column.flexible)
-      ? columns.map((column) => column.flexible === true)
-      : columns.map(() => true);
-    const widest = widths.reduce(
-      (best, width, i) => (candidates[i] && width > (best < 0 ? smallest : widths[best]) ? i : best),
-      -1,
-    );
-    if (widest < 0) return;
-    widths[widest]--;
+  const gives = columns.map(({ flexible, wraps }) => flexible === true || wraps === true);
+  const candidates = gives.some(Boolean) ? gives : columns.map(() => true);
+  const whole = columns.map(({ wraps }, i) => (wraps ? Math.max(smallest, words[i]) : smallest));
+  let over = widths.reduce((sum, width) => sum + width, 0) - room;
+  for (const floors of [whole, columns.map(() => smallest)]) {
+    for (; over > 0; over--) {
+      const widest = widths.reduce(
+        (best, width, i) => (candidates[i] && width > floors[i] && width > (widths[best] ?? 0) ? i : best),
+        -1,
+      );
+      if (widest < 0) break;
+      widths[widest]--;
+    }
   }
 }
 

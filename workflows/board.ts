@@ -2,10 +2,11 @@
  * What a run shows while it runs: a stage table in Markdown as the workflow's current details, and the same as a
  * query's answer. The terminal draws the query's answer, the Web UI the Markdown.
  */
-import { setCurrentDetails } from '@temporalio/workflow';
+import { setCurrentDetails, workflowInfo } from '@temporalio/workflow';
 import type { CandidateResult, LifecycleProgress, Links, StageReport, StageTiming } from '../contracts/lifecycle.ts';
-import { parametersOf, titleOf } from '../contracts/algorithm-titles.ts';
-import type { Stage } from '../contracts/names.ts';
+import { settingsOf, titleOf } from '../contracts/algorithm-titles.ts';
+import { workflowIds, type Stage } from '../contracts/names.ts';
+import { preparationLines } from '../contracts/preparation-titles.ts';
 import type { ShownSlices } from '../contracts/recommender-slices.ts';
 import type { TableCandidateResult } from '../contracts/table-lifecycle.ts';
 import { markStage } from './attributes.ts';
@@ -127,10 +128,11 @@ export class Board {
   }
 
   #show(): void {
-    setCurrentDetails(this.markdown());
+    setCurrentDetails(withFoot(this.markdown(unbroken)));
   }
 
-  markdown(): string {
+  /** @param whole - what is done to a cell that must stay on one line: nothing in a file, where lines do not break */
+  markdown(whole: (cell: string) => string = (cell) => cell): string {
     const {
       model,
       dataset,
@@ -145,7 +147,7 @@ export class Board {
     const lines = [`**${model}** on \`${dataset}\`, seed ${seed}`, '', '| stage | | time | |', '|---|---|--:|---|'];
     for (const { stage, state, milliseconds, cached, note } of reports) {
       const time = milliseconds === undefined ? '' : cached ? 'cached' : duration(milliseconds);
-      lines.push(`| ${stage} | ${icons[state]} | ${time} | ${escape(note ?? '')} |`);
+      lines.push(`| ${whole(stage)} | ${icons[state]} | ${whole(time)} | ${escape(note ?? '')} |`);
     }
     if (candidates.length > 0) {
       lines.push('', `| | candidate | tuning ${this.#objective} | discovery | repeat |`, '|---|---|--:|--:|--:|');
@@ -153,12 +155,15 @@ export class Board {
       const slices = candidates.find((c) => c.chosen)?.slices;
       if (slices) lines.push('', ...sliceTables(slices));
     }
-    if (tableCandidates) {
-      lines.push('', `| | candidate | tuning ${this.#objective} | folds | test |`, '|---|---|--:|--:|--:|');
-      for (const c of tableCandidates) lines.push(tableCandidateRow(c));
-    }
-    if (waitsFor)
+    if (tableCandidates) lines.push('', ...tableCandidateTable(tableCandidates, this.#objective, whole));
+    if (waitsFor) {
       lines.push('', '**Waits for a decision** about its data:', '', ...waitsFor.map((text) => `- ${escape(text)}`));
+      // The stage's own note has the command.
+      lines.push(
+        '',
+        'It goes on with `--release` (all rows) or `--drop` (without those that break a rule), and ends with `--abort`.',
+      );
+    }
     if (outcome) lines.push('', `**${outcomeTitle(outcome.kind)}**: ${escape(outcome.reason)}`);
     if (warnings.length > 0)
       lines.push('', 'Worth a look in the data:', '', ...warnings.map((text) => `- ${escape(text)}`));
@@ -169,12 +174,17 @@ export class Board {
 
   #linkLine(): string | undefined {
     const { webUi, namespace, api } = this.#links ?? {};
+    const { model, stages } = this.progress;
     const parts: string[] = [];
     if (webUi && namespace) {
-      const query = encodeURIComponent(`TradewindModel = "${this.progress.model}"`);
-      parts.push(`[all runs of ${this.progress.model}](${webUi}/namespaces/${namespace}/workflows?query=${query})`);
+      const workflows = `${webUi}/namespaces/${namespace}/workflows`;
+      const study = encodeURIComponent(workflowIds.study(workflowInfo().workflowId));
+      const tuned = stages.some(({ stage, state }) => stage === 'tune' && state !== 'waiting' && state !== 'skipped');
+      if (tuned) parts.push(`[all trials](${workflows}/${study})`);
+      parts.push(`[all runs of ${model}](${workflows}?query=${encodeURIComponent(`TradewindModel = "${model}"`)})`);
     }
-    if (api) parts.push(`API: ${api}/v1/recommendations/{user}`);
+    // What has no stage for it is not served.
+    if (api && stages.some(({ stage }) => stage === 'serve')) parts.push(`API: ${api}/v1/recommendations/{user}`);
     return parts.length > 0 ? parts.join(' · ') : undefined;
   }
 }
@@ -208,20 +218,36 @@ function sliceTables({ lane, k, metric, smallest, users, items }: ShownSlices): 
   ];
 }
 
-function tableCandidateRow(c: TableCandidateResult): string {
-  const folds = c.folds && `${c.folds.mean.toFixed(4)} ± ${(c.folds.standardError ?? 0).toFixed(4)}`;
-  const interval = c.test?.interval && ` (${c.test.interval.map((x) => x.toFixed(4)).join(' – ')})`;
-  const name = `${titleOf(c.algorithm)}${settings(c)}`;
-  return `| ${c.chosen ? '★' : ''} | ${name} | ${number(c.validation)} | ${folds ?? ''} | ${number(c.test?.value ?? undefined)}${interval ?? ''} |`;
+/** Trials are judged on the folds where there are some, so that tuning and folds are one column. */
+function tableCandidateTable(
+  candidates: readonly TableCandidateResult[],
+  objective: string,
+  whole: (cell: string) => string,
+): string[] {
+  const judged = candidates.some((c) => c.folds) ? 'folds' : 'tuning';
+  return [
+    `| | candidate | ${objective}, ${judged} | test | ${whole('95 % interval')} |`,
+    '|---|---|--:|--:|--:|',
+    ...candidates.map((c) => {
+      const { folds, test, features } = c;
+      const error = folds?.standardError === undefined ? '' : ` ± ${number(folds.standardError)}`;
+      const name = `${titleOf(c.algorithm)}${features === undefined ? '' : `, ${count(features)} features`}`;
+      const prepared = preparationLines(c.preparation).map((line) => `<br/>${escape(line)}`);
+      const cells = [
+        c.chosen ? '★' : '',
+        `${name}${settings(c)}${prepared.join('')}`,
+        whole(`${number(folds?.mean ?? c.validation)}${error}`),
+        number(test?.value ?? undefined),
+        whole(test?.interval?.map(number).join('–') ?? ''),
+      ];
+      return `| ${cells.join(' | ')} |`;
+    }),
+  ];
 }
 
-/** What differs from the algorithm's defaults. */
+/** On a line of its own. */
 function settings({ algorithm, parameters }: Pick<CandidateResult, 'parameters'> & { algorithm: string }): string {
-  const table = parametersOf(algorithm);
-  const text = Object.entries(parameters)
-    .filter(([name, value]) => table[name]?.default !== value)
-    .map(([name, value]) => `${name}=${value}`)
-    .join(' ');
+  const text = settingsOf(algorithm, parameters);
   return text === '' ? '' : `<br/>\`${text}\``;
 }
 
@@ -247,6 +273,16 @@ export function duration(milliseconds: number): string {
 /** `1,469,307` */
 export function count(n: number): string {
   return String(n).replaceAll(/\B(?=(\d{3})+(?!\d))/g, ',');
+}
+
+/** Markdown as the Web UI shows it: its frame cuts off the last line, which is an empty one here. */
+export function withFoot(markdown: string): string {
+  return `${markdown}\n\n\u00a0`;
+}
+
+/** A browser breaks no line within it: a narrow column has its number on one line. */
+function unbroken(text: string): string {
+  return text.replaceAll(' ', '\u00a0').replaceAll('-', '\u2011').replaceAll('–', '\u2060–\u2060');
 }
 
 function escape(text: string): string {

@@ -28,7 +28,7 @@ import { Board, count } from './board.ts';
 import { DataGate } from './data-decision.ts';
 import { progressQuery, trialsSignal } from './messages.ts';
 import { computeOn, computeOnCpu, doQuickly } from './options.ts';
-import { droppedNote, megabytes } from './notes.ts';
+import { droppedNote, size } from './notes.ts';
 import { releaseModel } from './release-model.ts';
 import { runStudy, stageNote } from './study/stage.ts';
 import { tableLifecycle } from './table-lifecycle.ts';
@@ -216,7 +216,7 @@ async function recommenderLifecycle(input: LifecycleInput): Promise<LifecycleRes
           seed,
         }),
       ]),
-    ([r]) => `${megabytes(r.graph.bytes)} ONNX, equal on ${count(r.verified.users)} users`,
+    ([r]) => `${size(r.graph.bytes)} ONNX, equal on ${count(r.verified.users)} users`,
   );
   const registered = await board.during(
     'register',

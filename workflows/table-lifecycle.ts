@@ -20,7 +20,7 @@ import { Board, count } from './board.ts';
 import { DataGate } from './data-decision.ts';
 import { progressQuery, trialsSignal } from './messages.ts';
 import { computeOn, computeOnCpu, doQuickly } from './options.ts';
-import { droppedNote, megabytes } from './notes.ts';
+import { droppedNote, several, size } from './notes.ts';
 import { runStudy, stageNote, type TuneStage } from './study/stage.ts';
 
 export async function tableLifecycle(input: TableLifecycleInput): Promise<TableLifecycleResult> {
@@ -55,7 +55,7 @@ export async function tableLifecycle(input: TableLifecycleInput): Promise<TableL
         rules: spec.validation,
       }),
     (r) =>
-      `${count(r.rows)} rows, ${columns.length} columns; ${r.rules} rules${r.broken.length > 0 ? `, ${r.broken.length} broken` : ' hold'}`,
+      `${count(r.rows)} rows, ${columns.length} columns; ${several(r.rules, 'rule')}${r.broken.length > 0 ? `, ${r.broken.length} broken` : r.rules === 1 ? ' holds' : ' hold'}`,
   );
   warn(validated.warnings);
   const { onBrokenRules } = spec;
@@ -91,7 +91,8 @@ export async function tableLifecycle(input: TableLifecycleInput): Promise<TableL
         ...(ingested.horizonDays !== undefined && { gapDays: ingested.horizonDays }),
       }),
     ({ rows, folds, classes }) =>
-      `${count(rows.train)} rows to train, ${count(rows.validation)} to validate, ${count(rows.test)} to test` +
+      `${count(rows.train)} rows to train, ` +
+      `${rows.validation > 0 ? `${count(rows.validation)} to validate, ` : ''}${count(rows.test)} to test` +
       `${folds > 0 ? `; ${folds} folds` : ''}${classes.length > 0 ? `; ${classes.length} classes` : ''}`,
   );
   warn(parts.warnings);
@@ -132,7 +133,7 @@ export async function tableLifecycle(input: TableLifecycleInput): Promise<TableL
           ),
         ),
       ),
-    (r) => `${r.length} candidates on ${count(parts.rows.learning)} rows`,
+    (r) => `${several(r.length, 'candidate')} on ${count(parts.rows.learning)} rows`,
   );
   const judged = await board.during(
     'evaluate',
@@ -175,7 +176,7 @@ export async function tableLifecycle(input: TableLifecycleInput): Promise<TableL
         dataDigest: ingested.dataDigest,
         trainedUntil: trainedUntil(),
       }),
-    (r) => `${megabytes(r.graph.bytes)} ONNX, equal on ${count(r.verified.rows)} rows`,
+    (r) => `${size(r.graph.bytes)} ONNX, equal on ${count(r.verified.rows)} rows`,
   );
   const registered = await board.during(
     'register',
@@ -195,7 +196,9 @@ export async function tableLifecycle(input: TableLifecycleInput): Promise<TableL
   const outcome: Outcome = {
     kind: 'registered',
     version,
-    reason: refusal() ?? 'it passed the gates of its spec; the spec names no target',
+    reason:
+      refusal() ??
+      `${spec.gates.minimum === undefined ? '' : 'it passed the gate of its spec; '}the spec names no target`,
   };
   board.outcome(outcome);
   const result: TableLifecycleResult = {

@@ -18,6 +18,7 @@ import {
 } from '@temporalio/workflow';
 import type { StudyInput, StudyResult, Suggestion, TrialReport } from '../contracts/study.ts';
 import { markStage, markSubject } from './attributes.ts';
+import { withFoot } from './board.ts';
 import { studyProgressQuery, studyQuery, trialsSignal } from './messages.ts';
 import { doQuickly } from './options.ts';
 import { StudyClock } from './study/clock.ts';
@@ -45,12 +46,16 @@ export async function tuneModel(input: StudyInput): Promise<StudyResult> {
   let told = course.counts.started - course.counts.running;
 
   const status = () => course.status(metric, over);
+  const show = () => setCurrentDetails(withFoot(studyDetails(status(), course.latest)));
   setHandler(studyProgressQuery, () => course.progress());
   setHandler(studyQuery, status);
   takeOrders({
     course,
     clock,
-    status,
+    status: () => {
+      show();
+      return status();
+    },
     settle: async (order) => {
       await condition(() => course.plan !== undefined);
       return doQuickly('settleTrial', 'a trial that somebody asks for', { candidates: course.plan!.candidates, order });
@@ -96,7 +101,7 @@ export async function tuneModel(input: StudyInput): Promise<StudyResult> {
     });
     course.follow(planned, budget);
     // The summary that the study was started with stays with its first run; this is what the Web UI has of the others.
-    setCurrentDetails(studyDetails(status()));
+    show();
   }
 
   async function archive(): Promise<void> {
@@ -140,6 +145,7 @@ export async function tuneModel(input: StudyInput): Promise<StudyResult> {
   }
 
   function launch(trial: TrialReport, pruning?: Suggestion['pruning']): void {
+    show();
     trials
       .run(() => runTrial(trial, pruning))
       .catch((error: unknown) => {
@@ -165,7 +171,7 @@ export async function tuneModel(input: StudyInput): Promise<StudyResult> {
       else throw error;
     }
     course.end(trial);
-    setCurrentDetails(studyDetails(status()));
+    show();
     await tell();
   }
 
@@ -194,7 +200,7 @@ export async function tuneModel(input: StudyInput): Promise<StudyResult> {
       trials: started,
     });
     over = true;
-    setCurrentDetails(studyDetails(status()));
+    show();
     const failure = whyFailed(course, endedBy);
     if (failure !== undefined) throw ApplicationFailure.nonRetryable(failure, 'STUDY_FAILED');
     return {

@@ -11,8 +11,9 @@ import {
 import { TradewindError } from '../../contracts/errors.ts';
 import { addExamples } from '../help.ts';
 import { rootFailure } from '../runs/failures.ts';
+import { requireWorkflow } from '../runs/find.ts';
 import { connectTemporal, requireStack } from '../stack/connection.ts';
-import { printJson, style, terminalWidth, wrap } from '../terminal.ts';
+import { count, facts, printJson, style, terminalWidth, wrap } from '../terminal.ts';
 
 interface Options {
   release?: boolean;
@@ -27,7 +28,7 @@ export function register(program: Command): void {
   const command = program
     .command('decide')
     .description('show, or decide about, data that breaks a rule of its spec')
-    .argument('<workflow>', 'the id of the run that waits')
+    .argument('<workflow>', 'the id of the run, or the name of a model for its last run')
     .addOption(new Option('--release', 'go on with all rows').conflicts(['drop', 'abort']))
     .addOption(new Option('--drop', 'go on without the rows that break a rule').conflicts(['release', 'abort']))
     .addOption(new Option('--abort', 'end the run').conflicts(['release', 'drop']))
@@ -37,17 +38,18 @@ export function register(program: Command): void {
     .action(decide);
   const run = 'lifecycle/shop/20261123-171400-a1b2';
   addExamples(command, [
-    [`tradewind decide ${run}`, 'which rules are broken, by how many rows'],
+    ['tradewind decide shop', 'which rules are broken, by how many rows'],
     [`tradewind decide ${run} --drop --reason "test orders"`, 'go on without these rows; they are kept'],
     [`tradewind decide ${run} --abort`, 'end the run; nothing is registered'],
   ]);
 }
 
-async function decide(workflow: string, options: Options): Promise<void> {
+async function decide(given: string, options: Options): Promise<void> {
   const verdict = dataVerdicts.find((name) => options[name]);
   const state = await requireStack();
   const { client, connection } = await connectTemporal(state);
   try {
+    const workflow = await requireWorkflow(client, given, 'modelLifecycle');
     const handle = client.workflow.getHandle(workflow);
     const status = await (
       verdict === undefined
@@ -81,15 +83,25 @@ function linesOf(status: DataDecisionStatus | null, workflow: string): string[] 
   const lines = broken.flatMap((text) =>
     wrap(text, terminalWidth() - 3).map((part, i) => (i === 0 ? `${style.yellow('!')} ${part}` : `  ${part}`)),
   );
-  if (quarantined)
-    lines.push(`${quarantined.count} rows break a rule; they are kept in blobs/${quarantined.rows.digest}`);
+  if (quarantined) {
+    lines.push('', `${count(quarantined.count)} rows break a rule; they are kept.`);
+    lines.push(`Rows     blobs/${quarantined.rows.digest}`);
+  }
   lines.push(`Report   blobs/${report.digest}`);
   if (decision === undefined) {
-    const ways = quarantined ? '--release, --drop or --abort' : '--release or --abort';
-    return [`${style.bold(dataset)} waits for a decision`, ...lines, '', `tradewind decide ${workflow} ${ways}`];
+    const ways: (readonly [string, string])[] = [
+      ['--release', 'go on with all rows'],
+      ...(quarantined ? [['--drop', 'go on without the rows that break a rule'] as const] : []),
+      ['--abort', 'end the run'],
+    ];
+    return [`${style.bold(dataset)} waits for a decision`, ...lines, '', `tradewind decide ${workflow}`, facts(ways)];
   }
   const why = decision.reason === undefined ? '' : `: ${decision.reason}`;
-  return [`${style.bold(dataset)} was ${verdictWords[decision.decision]} by ${decision.by}${why}`, ...lines];
+  const [first, ...rest] = wrap(
+    `${dataset} was ${verdictWords[decision.decision]} by ${decision.by}${why}`,
+    terminalWidth() - 1,
+  );
+  return [first.replace(dataset, () => style.bold(dataset)), ...rest, ...lines];
 }
 
 function refusalOf(error: unknown, workflow: string): unknown {
@@ -104,9 +116,9 @@ function refusalOf(error: unknown, workflow: string): unknown {
   if (error instanceof WorkflowNotFoundError) {
     return new TradewindError('USAGE', {
       subject: `The run ${workflow}`,
-      rule: 'be there and not have ended',
-      value: 'none of that id, or one that has ended',
-      remedy: '"tradewind status" lists runs.',
+      rule: 'still run',
+      value: 'one that has ended',
+      remedy: `"tradewind watch ${workflow}" shows what came of it.`,
     });
   }
   return error;

@@ -82,8 +82,8 @@ async function listVersions(registry: ModelRegistry, place: string, model: strin
     table(
       [
         { title: '' },
-        { title: 'version' },
-        { title: 'algorithm', flexible: true },
+        { title: '', align: 'right' },
+        { title: 'algorithm', wraps: true },
         { title: all[0].objective.metric, align: 'right' },
         { title: 'seed', align: 'right' },
         { title: 'registered (UTC)' },

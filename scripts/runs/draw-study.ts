@@ -1,6 +1,7 @@
 /** A study as the terminal shows it. */
 import type { StudyStatus, TrialReport, WarmTrials } from '../../contracts/study.ts';
-import { clip, count, facts, mark, style, table, terminalWidth, wrap } from '../terminal.ts';
+import { shortValue, titleOf } from '../../contracts/algorithm-titles.ts';
+import { count, facts, mark, style, table, terminalWidth, wrap } from '../terminal.ts';
 
 /** Trials of the short form. */
 const bestShown = 5;
@@ -15,13 +16,17 @@ export function studyLines(workflowId: string, status: StudyStatus, trials: Tria
       ['study', workflowId],
       ['budget', budgetText(status)],
       ...(warm ? [['warm', `from ${warmText(warm)}`] as const] : []),
-      ...(best ? [['best', `${metric} ${number(best.value)}, trial ${best.index + 1}`] as const] : []),
-      ...(waiting.length > 0 ? [['asked for', `${waiting.length} trials that wait for their turn`] as const] : []),
+      ...(best
+        ? [['best', `${metric} ${inOneColumn([best.value])(best.value)}, trial ${best.index + 1}`] as const]
+        : []),
+      ...(waiting.length > 0 ? [['asked for', `${waiting.length} to be tried next`] as const] : []),
     ]),
     '',
   );
-  if (all) {
-    lines.push(trialTable(trials, status, telling));
+  // Few trials are one table: the best of them are among the last.
+  if (all || trials.length <= lastShown) {
+    if (trials.length > 0) lines.push(trialTable(trials, status, telling));
+    lines.push(...failureLines(trials));
     return lines.join('\n');
   }
   const bestOnes = ranked(trials, status).slice(0, bestShown);
@@ -29,9 +34,14 @@ export function studyLines(workflowId: string, status: StudyStatus, trials: Tria
   if (bestOnes.length > 0) lines.push(style.bold('Best'), trialTable(bestOnes, status, telling), '');
   if (last.length > 0) lines.push(style.bold('Last'), trialTable(last, status, telling));
   if (trials.length > last.length) lines.push('', style.dim(`--all shows all ${count(trials.length)} trials.`));
-  const reason = trials.findLast(({ error }) => error !== undefined);
-  if (reason) lines.push('', ...wrap(`Trial ${reason.index + 1} failed: ${reason.error}`, terminalWidth() - 1));
+  lines.push(...failureLines(trials));
   return lines.join('\n');
+}
+
+/** What the last failure said. */
+function failureLines(trials: readonly TrialReport[]): string[] {
+  const failed = trials.findLast(({ error }) => error !== undefined);
+  return failed ? ['', ...wrap(`Trial ${failed.index + 1} failed: ${failed.error}`, terminalWidth() - 1)] : [];
 }
 
 export function studyHeadline({ model, state, endedBy, counts, planned }: StudyStatus): string {
@@ -104,24 +114,27 @@ function trialTable(
   { metric, best }: StudyStatus,
   telling: ReadonlyMap<number, ReadonlySet<string>>,
 ): string {
-  return table(
+  const asked = trials.some(({ enqueued }) => enqueued) ? `\n  ${style.dim('+ somebody asked for it')}` : '';
+  const value = inOneColumn(trials.map((trial) => trial.value));
+  const rows = table(
     [
       { title: '' },
       { title: 'trial', align: 'right' },
       { title: 'state' },
       { title: metric, align: 'right' },
-      { title: 'algorithm' },
-      { title: 'parameters', flexible: true },
+      { title: 'algorithm', wraps: true },
+      { title: 'parameters', wraps: true },
     ],
     trials.map((trial) => [
       trial.index === best?.index ? style.green('★') : '',
       String(trial.index + 1),
       stateOf(trial),
-      number(trial.value),
-      trial.algorithm,
+      value(trial.value),
+      titleOf(trial.algorithm),
       parametersOf(trial, telling.get(trial.candidate)!),
     ]),
   );
+  return rows + asked;
 }
 
 function stateOf({ state, enqueued }: TrialReport): string {
@@ -131,9 +144,12 @@ function stateOf({ state, enqueued }: TrialReport): string {
 
 function parametersOf({ parameters }: TrialReport, telling: ReadonlySet<string>): string {
   const parts = Object.entries(parameters).filter(([name]) => telling.has(name));
-  return clip(parts.map(([name, value]) => `${name}=${value}`).join(' '), 200);
+  return parts.map(([name, value]) => `${name}=${shortValue(value)}`).join(' ');
 }
 
-function number(value: number | undefined): string {
-  return value === undefined ? '' : String(Number(value.toPrecision(5)));
+/** Values with as many decimals each: five digits of the largest. */
+function inOneColumn(values: readonly (number | undefined)[]): (value: number | undefined) => string {
+  const largest = Math.max(...values.map((value) => Math.abs(value ?? 0)));
+  const decimals = largest > 0 ? Math.min(9, Math.max(0, 4 - Math.floor(Math.log10(largest)))) : 0;
+  return (value) => (value === undefined ? '' : value.toFixed(decimals));
 }

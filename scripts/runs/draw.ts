@@ -1,6 +1,7 @@
 /** What a run looks like in a terminal of 80 columns: a line per stage as it ends, then the table of candidates. */
-import { titleOf } from '../../contracts/algorithm-titles.ts';
+import { settingsOf, titleOf } from '../../contracts/algorithm-titles.ts';
 import type { CandidateResult, LifecycleProgress, LifecycleResult, StageReport } from '../../contracts/lifecycle.ts';
+import { preparationLines } from '../../contracts/preparation-titles.ts';
 import type { ShownSlices } from '../../contracts/recommender-slices.ts';
 import type { TableCandidateResult, TableLifecycleResult } from '../../contracts/table-lifecycle.ts';
 import { clip, count, duration, LiveLines, style, table, terminalWidth, wrap } from '../terminal.ts';
@@ -34,7 +35,9 @@ export class StageLines implements Watcher {
     if (progress.waitsFor && !this.#waitTold) {
       this.#waitTold = true;
       for (const reason of progress.waitsFor) this.#print(bullet(style.yellow('!'), reason).join('\n'));
-      this.#print(`${style.yellow('The run waits for a decision about its data')} (tradewind decide)`);
+      const { note } = progress.stages.find((s) => s.state === 'running') ?? {};
+      this.#print(`${style.yellow('The run waits for a decision about its data')}:`);
+      this.#print(`  ${note?.replace(/^waits: /, '') ?? 'tradewind decide'}`);
     }
     const running = progress.stages.find((s) => s.state === 'running');
     if (running) this.#running(running, progress.trials);
@@ -92,7 +95,7 @@ function line(mark: string, stage: string, time: string, note: string): string {
 
 /** Text with a mark before it, wrapped below itself. */
 function bullet(mark: string, text: string): string[] {
-  return wrap(text, terminalWidth() - 3).map((part, i) => (i === 0 ? `${mark} ${part}` : `  ${part}`));
+  return wrap(text, terminalWidth() - 5).map((part, i) => (i === 0 ? `${mark} ${part}` : `  ${part}`));
 }
 
 export function candidateTable(candidates: CandidateResult[], metric: string): string {
@@ -156,7 +159,7 @@ export function tableCandidateTable(candidates: TableCandidateResult[], metric: 
   return table(
     [
       { title: '' },
-      { title: `candidate (${metric})`, flexible: true },
+      { title: `candidate (${metric})`, wraps: true },
       { title: 'features', align: 'right' },
       // Trials are judged on the folds where there are some, so that the two are the same.
       { title: folds ? 'folds' : 'tuning', align: 'right' },
@@ -166,11 +169,26 @@ export function tableCandidateTable(candidates: TableCandidateResult[], metric: 
     candidates.map((c) => [
       c.chosen ? style.green('★') : '',
       titleOf(c.algorithm),
-      String(c.features ?? ''),
-      c.folds ? `${number(c.folds.mean)} ± ${number(c.folds.standardError)}` : number(c.validation),
+      c.features === undefined ? '' : count(c.features),
+      c.folds ? number(c.folds.mean) + plusMinus(c.folds.standardError) : number(c.validation),
       number(c.test?.value ?? undefined),
       interval(c.test?.interval),
     ]),
+  );
+}
+
+function plusMinus(error: number | undefined): string {
+  return error === undefined ? '' : ` ± ${number(error)}`;
+}
+
+/** What tuning chose of the model and of its preparation, `★` being the table's. */
+function choiceLines(candidates: readonly TableCandidateResult[]): string[] {
+  const chosen = candidates.find((c) => c.chosen);
+  if (chosen === undefined) return [];
+  const settings = settingsOf(chosen.algorithm, chosen.parameters);
+  const first = `${titleOf(chosen.algorithm)}${settings === '' ? '' : ` ${settings}`}`;
+  return [first, ...preparationLines(chosen.preparation)].flatMap((text, i) =>
+    bullet(i === 0 ? style.green('★') : ' ', text).map((part) => `  ${part}`),
   );
 }
 
@@ -202,6 +220,7 @@ export function resultLines(result: LifecycleResult | TableLifecycleResult, plac
       ? tableCandidateTable(result.candidates, result.metric)
       : candidateTable(result.candidates, result.metric);
   const lines = [candidates, ''];
+  if ('task' in result) lines.push(...choiceLines(result.candidates), '');
   const slices = 'task' in result ? undefined : result.candidates.find((c) => c.chosen)?.slices;
   if (slices) lines.push(sliceTables(slices), '');
   const verdict = {

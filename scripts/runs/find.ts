@@ -19,7 +19,7 @@ export async function requireWorkflow(client: Client, given: string, type: strin
     if (!(error instanceof WorkflowNotFoundError)) throw error;
     throw new TradewindError('USAGE', {
       subject: `The workflow "${given}"`,
-      rule: 'be one that Temporal knows, or a model with a run',
+      rule: `be one that Temporal knows, or a model ${type === 'tuneModel' ? 'whose run has come to tuning' : 'that has a run'}`,
       remedy: 'The Web UI lists all runs; "tradewind run <spec>" prints the id of a new one.',
     });
   }

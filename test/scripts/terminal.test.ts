@@ -51,3 +51,20 @@ test('wrapped lines keep every word', () => {
   expect(lines.join(' ')).toBe(text);
   for (const line of lines) expect(line.length).toBeLessThanOrEqual(12);
 });
+
+test('a column that wraps keeps all its words, and its longest one whole where another can give', () => {
+  const long = `numbers.3.scale.method=standard ${'learningRate=0.0029 dropout=0.38 '.repeat(4)}`;
+  const cells = ['16', '0.88012', 'Multilayer perceptron', long];
+  const text = table(
+    [
+      { title: 'trial' },
+      { title: 'a long metric' },
+      { title: 'algorithm', wraps: true },
+      { title: 'parameters', wraps: true },
+    ],
+    [cells],
+  );
+  expect(Math.max(...text.split('\n').map(widthOf))).toBeLessThanOrEqual(80);
+  expect(text).not.toContain('…');
+  for (const word of cells.flatMap((cell) => cell.split(' '))) expect(text).toContain(word);
+});

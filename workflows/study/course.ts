@@ -28,8 +28,9 @@ export const trialsPerRun = 200;
 /** Of a piece: what every suggestion carries along until it is written. */
 const trialsPerPiece = 50;
 const bytesPerPiece = 8 * 1024;
-/** Trials that a progress message shows, newest last. */
-const shown = 4;
+/** Trials that a progress message shows, newest last; and the Web UI, in pieces or not. */
+const told = 4;
+const shown = 10;
 
 export class StudyCourse {
   readonly budget: StudyBudget;
@@ -253,8 +254,13 @@ export class StudyCourse {
       done: done + pruned + stopped,
       failed,
       best: this.best,
-      latest: this.#latest,
+      latest: this.#latest.slice(-told),
     };
+  }
+
+  /** The last ones that have started, oldest first. */
+  get latest(): readonly TrialReport[] {
+    return this.#latest;
   }
 
   status(metric: string, over: boolean): StudyStatus {
