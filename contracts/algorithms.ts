@@ -9,6 +9,14 @@ const weighting = {
   doc: 'Strength of an interaction: the number of baskets that held the item, log(1 + that number), or 1.',
 } as const;
 
+const shrinkage = {
+  kind: 'number',
+  min: 0,
+  max: 1000,
+  default: 0,
+  doc: 'h of the factor n / (n + h), n how many they have in common: similarities that rest on few count less (Bell and Koren, 2007).',
+} as const;
+
 const popularity = {
   by: {
     kind: 'choice',
@@ -21,11 +29,12 @@ const popularity = {
 const itemKnn = {
   similarity: {
     kind: 'choice',
-    choices: ['cosine', 'bm25'],
+    choices: ['cosine', 'tf-idf', 'bm25'],
     default: 'bm25',
-    doc: 'Cosine of the item columns, or inner products of columns weighted by BM25, items as documents (Robertson and Zaragoza, 2009).',
+    doc: 'Cosine of the item columns, also after users are weighted by their idf, or inner products of columns weighted by BM25, items as documents (Robertson and Zaragoza, 2009).',
   },
   neighbours: { kind: 'integer', min: 1, max: 1000, default: 100, log: true, doc: 'Similar items kept per item.' },
+  shrinkage,
   k1: {
     kind: 'number',
     min: 0,
@@ -67,10 +76,64 @@ const als = {
   weighting,
 } as const satisfies ParameterTable;
 
+const userKnn = {
+  similarity: {
+    kind: 'choice',
+    choices: ['cosine', 'tf-idf', 'bm25'],
+    default: 'cosine',
+    doc: 'Cosine of the user rows, also after items are weighted by their idf, or inner products of rows weighted by BM25, users as documents (Robertson and Zaragoza, 2009).',
+  },
+  neighbours: { kind: 'integer', min: 1, max: 1000, default: 100, log: true, doc: 'Similar users that vote.' },
+  shrinkage,
+  k1: { kind: 'number', min: 0, max: 1000, default: 1.2, log: true, doc: 'BM25 saturation of repeated events.' },
+  b: { kind: 'number', min: 0, max: 1, default: 0.75, doc: 'BM25 normalisation by how much a user buys.' },
+  weighting: { ...weighting, default: 'log' },
+} as const satisfies ParameterTable;
+
+const rp3beta = {
+  alpha: { kind: 'number', min: 0, max: 2, default: 1, doc: 'Power α of the transition probabilities.' },
+  beta: { kind: 'number', min: 0, max: 2, default: 0.6, doc: 'Power β of the popularity that scores are divided by.' },
+  neighbours: { kind: 'integer', min: 1, max: 1000, default: 200, log: true, doc: 'Reachable items kept per item.' },
+  weighting: { ...weighting, default: 'log' },
+} as const satisfies ParameterTable;
+
+const ease = {
+  regularization: {
+    kind: 'number',
+    min: 1,
+    max: 100_000,
+    default: 500,
+    log: true,
+    doc: 'Weight λ of the squared norm.',
+  },
+  keep: {
+    kind: 'integer',
+    min: 1,
+    max: 2000,
+    default: 500,
+    log: true,
+    doc: 'Weights kept per item, those of largest magnitude; the fit says what share of the norm they hold.',
+  },
+  weighting: { ...weighting, default: 'binary' },
+} as const satisfies ParameterTable;
+
+const personalFrequency = {
+  popularity: {
+    kind: 'choice',
+    choices: ['users', 'events'],
+    default: 'users',
+    doc: 'What decides among equal counts, and orders what a user never had: how many users have an item, or the summed strength of all events.',
+  },
+} as const satisfies ParameterTable;
+
 export const algorithms = {
   popularity: { title: 'Popularity', parameters: popularity },
   'item-knn': { title: 'Item-kNN', parameters: itemKnn },
   als: { title: 'Implicit ALS', parameters: als },
+  'user-knn': { title: 'User-kNN', parameters: userKnn },
+  rp3beta: { title: 'RP3beta', parameters: rp3beta },
+  ease: { title: 'EASE', parameters: ease },
+  'personal-frequency': { title: 'Personal frequency', parameters: personalFrequency },
 } as const satisfies Record<string, { title: string; parameters: ParameterTable }>;
 
 export type AlgorithmName = keyof typeof algorithms;

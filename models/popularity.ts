@@ -42,9 +42,7 @@ export const popularity: RecommenderEstimator<'popularity'> = {
 
   async fit(train: Interactions, given: ParametersOf<'popularity'>, context: FitContext): Promise<FittedRecommender> {
     const { by } = completeParameters('popularity', algorithms.popularity.parameters, given);
-    // Counts are whole numbers far below 2^53, so that their sum is exact in whatever order they come.
-    const sums = new Float64Array(train.items.length);
-    for (let k = 0; k < train.indices.length; k++) sums[train.indices[k]] += by === 'users' ? 1 : train.counts[k];
+    const sums = popularityOf(train, by as ParametersOf<'popularity'>['by']);
     context.progress?.(1, 'counted');
     return new FittedPopularity(Float32Array.from(sums));
   },
@@ -53,3 +51,10 @@ export const popularity: RecommenderEstimator<'popularity'> = {
     return new FittedPopularity(readState(state, format).floats('scores'));
   },
 };
+
+/** Users of each item, or the sum of its counts: whole numbers far below 2^53, exact in whatever order they come. */
+export function popularityOf(train: Interactions, by: ParametersOf<'popularity'>['by']): Float64Array {
+  const sums = new Float64Array(train.items.length);
+  for (let k = 0; k < train.indices.length; k++) sums[train.indices[k]] += by === 'users' ? 1 : train.counts[k];
+  return sums;
+}

@@ -28,7 +28,8 @@ export interface ScoringModel<Constants> {
   load(threads: KernelThreads): Promise<Constants>;
   weigh(counts: Float32Array): Float32Array;
   score(threads: KernelThreads, constants: Constants, piece: ScoredPiece): Promise<void>;
-  rank(threads: KernelThreads, constants: Constants, piece: HistoryPiece, wanted: Wanted): Promise<Ranked>;
+  /** Absent where a model does not choose while it scores: then `Scorer.rank` is not to be called. */
+  rank?(threads: KernelThreads, constants: Constants, piece: HistoryPiece, wanted: Wanted): Promise<Ranked>;
 }
 
 /** Opens its threads with the first call and runs one call at a time, in the order of the calls. */
@@ -74,7 +75,7 @@ export class Scorer<Constants> {
     }
     const piece = asked ? { ...wanted, asked: rowsOf(asked, from, to) } : wanted;
     return await this.#call((threads, constants) =>
-      inRoomOf(threads, () => this.#model.rank(threads, constants, this.#put(threads, histories, from, to), piece)),
+      inRoomOf(threads, () => this.#model.rank!(threads, constants, this.#put(threads, histories, from, to), piece)),
     );
   }
 

@@ -8,6 +8,7 @@ export const kernelNames = [
   'als',
   'fold-in',
   'similarity',
+  'ease',
   'scoring',
   'top-k',
   'text',

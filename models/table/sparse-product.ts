@@ -28,13 +28,16 @@ export interface BatchOfRows {
   readonly values: Tensor<'float32'>;
 }
 
-/** The entries of a batch's rows, one row after the other. */
-export function entriesOf(g: Graph, { begin, length, columns, values }: BatchOfRows): SparseEntries {
+/**
+ * The entries of a batch's rows, one row after the other.
+ * @param name - of their number in shapes; another where a graph has several.
+ */
+export function entriesOf(g: Graph, { begin, length, columns, values }: BatchOfRows, name = 'entries'): SparseEntries {
   const [rows] = length.shape;
   const ends = g.cumulativeSum(length, 0);
-  const place = g.range('int32', 0, g.sum(length), 1, 'entries');
+  const place = g.range('int32', 0, g.sum(length), 1, name);
   // The row of a place is the number of rows that have ended by then. Those at the end that are empty end behind it.
-  const ended = g.scatterElements(g.full('int32', ['entries+1'], 0), ends, g.full('int32', [rows], 1), {
+  const ended = g.scatterElements(g.full('int32', [`${name}+1`], 0), ends, g.full('int32', [rows], 1), {
     axis: 0,
     reduction: 'add',
   });

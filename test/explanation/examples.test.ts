@@ -9,7 +9,7 @@ const train = checkerboard(size);
 const context = { seed: 1, threads: 1 };
 const knn = await itemKnn.fit(
   train,
-  { similarity: 'cosine', neighbours: size, k1: 1.2, b: 0.75, weighting: 'count' },
+  { similarity: 'cosine', neighbours: size, shrinkage: 0, k1: 1.2, b: 0.75, weighting: 'count' },
   context,
 );
 const everybody = await popularity.fit(train, { by: 'users' }, context);

@@ -15,7 +15,7 @@ const alsParameters = { factors: 8, regularization: 0.5, alpha: 2, iterations: 8
 
 const knn = await itemKnn.fit(
   train,
-  { similarity: 'bm25', neighbours: size, k1: 1.2, b: 0.75, weighting: 'count' },
+  { similarity: 'bm25', neighbours: size, shrinkage: 0, k1: 1.2, b: 0.75, weighting: 'count' },
   context,
 );
 const factors = await als.fit(train, { ...alsParameters, weighting: 'count' } as ParametersOf<'als'>, context);

@@ -13,6 +13,19 @@ const subjects: Record<string, Subject> = {
     algorithm: 'als',
     parameters: { factors: 11, weighting: 'log', regularization: 0.5, alpha: 20, iterations: 6 },
   },
+  'item-knn by TF-IDF': {
+    algorithm: 'item-knn',
+    parameters: { similarity: 'tf-idf', weighting: 'log', neighbours: 25, shrinkage: 4 },
+  },
+  'user-knn by cosine': { algorithm: 'user-knn', parameters: { similarity: 'cosine', neighbours: 20 } },
+  'user-knn by TF-IDF, shrunk': {
+    algorithm: 'user-knn',
+    parameters: { similarity: 'tf-idf', neighbours: 12, shrinkage: 5, weighting: 'count' },
+  },
+  'user-knn by BM25': { algorithm: 'user-knn', parameters: { similarity: 'bm25', weighting: 'log', neighbours: 30 } },
+  rp3beta: { algorithm: 'rp3beta', parameters: { alpha: 0.8, beta: 0.5, neighbours: 40, weighting: 'count' } },
+  'ease over users': { algorithm: 'ease', parameters: { regularization: 20, keep: 50, weighting: 'log' } },
+  'personal frequency': { algorithm: 'personal-frequency', parameters: { popularity: 'users' } },
 };
 
 for (const [name, subject] of Object.entries(subjects)) describeRecommender(name, subject);

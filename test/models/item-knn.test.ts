@@ -5,7 +5,14 @@ import { itemKnn } from '../../models/item-knn.ts';
 import { checkerboard, interactionsOf, noHistory, recommended, scoresOf } from './fixtures.ts';
 
 type Parameters = ParametersOf<'item-knn'>;
-const defaults: Parameters = { similarity: 'cosine', neighbours: 100, k1: 1.2, b: 0.75, weighting: 'count' };
+const defaults: Parameters = {
+  similarity: 'cosine',
+  neighbours: 100,
+  shrinkage: 0,
+  k1: 1.2,
+  b: 0.75,
+  weighting: 'count',
+};
 
 async function fit(train: Interactions, parameters: Partial<Parameters>) {
   const model = await itemKnn.fit(train, { ...defaults, ...parameters }, { seed: 1, threads: 1 });

@@ -131,7 +131,7 @@ const bm25: Work<RecommenderContext> = {
   runs: 7,
   async open({ train, folder, peer }): Promise<Match> {
     const fit = (similarity: 'bm25' | 'cosine') =>
-      itemKnn.fit(train, { similarity, neighbours, k1, b, weighting: 'count' }, { seed, threads });
+      itemKnn.fit(train, { similarity, neighbours, shrinkage: 0, k1, b, weighting: 'count' }, { seed, threads });
     let found = { ours: 0, peer: 0 };
     return {
       async ours() {

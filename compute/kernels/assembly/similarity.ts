@@ -2,12 +2,15 @@
  * The K most similar items of each item: a sparse matrix product row by row (Gustavson, 1978) and a selection.
  *
  * Formula: s_ij = Σ_u a_iu b_uj; of each row i the K largest s_ij > 0, ties to the lower j, stored in ascending j.
+ * `shrunkNeighbours` takes s_ij · n_ij / (n_ij + h) for s_ij, n_ij the number of u in both sums (Bell and Koren, 2007).
  *
- * Layout: A items × users and B users × items, both CSR (`indptr int32`, `indices int32`, `values float32`, the columns
- * of a row distinct, all values finite); out `columns int32 [items × K]`, `values float32 [items × K]`, of which row i uses the first
- * `counts[i]`, `counts int32 [items]`.
- * Accumulator: one float32 per item, added in ascending u: equal users give equal sums, so ties are true ties.
- * Error: s_ij is within (m + 1) ε Σ|a_iu b_uj| of the exact sum over its m common users, ε = 2⁻²⁴.
+ * Layout: A items × users and B users × items, both CSR (`indptr int32`, `indices int32`, `values float32`, those of A
+ * `float64` for `shrunkNeighbours`, the columns of a row distinct, all values finite); out `columns int32 [items × K]`,
+ * `values float32 [items × K]`, of which row i uses the first `counts[i]`, `counts int32 [items]`.
+ * Accumulator: one float32 per item, added in ascending u: equal users give equal sums, so ties are true ties. Of
+ * `shrunkNeighbours` one float64, rounded once: it chooses as a graph does that adds in float64 in another order.
+ * Error: s_ij is within (m + 1) ε Σ|a_iu b_uj| of the exact sum over its m common users, ε = 2⁻²⁴; of
+ * `shrunkNeighbours` within ε |s_ij| + (m + 4) 2⁻⁵³ Σ|a_iu b_uj|.
  */
 
 /** Columns that are looked at, or marked as touched, together. */
@@ -52,32 +55,136 @@ export function neighbours(
       products += <u64>((last - first) >> 2);
       scatter(bIndex + first, bIndex + last, bValue + first, f32.load(aValue + k), sums);
     }
-    let found: i32;
-    // Few products: only the blocks that they touch. Many: all of them, from a threshold that a sample suggests. Both
-    // find all of the K largest, in ascending columns, and leave the sums zero.
-    if (products < <u64>(items >> 3)) {
-      const marks = bytes / (BLOCK << 2);
-      memory.fill(spare, 0, marks);
-      for (let k = begin; k < end; k += 4) {
-        const user = bPtr + ((<usize>i32.load(aIndex + k)) << 2);
-        mark(bIndex + ((<usize>i32.load(user)) << 2), bIndex + ((<usize>i32.load(user, 4)) << 2), spare);
-      }
-      found = 0;
-      for (let block: usize = 0; block < marks; block++) {
-        if (!load<u8>(spare + block)) continue;
-        const start = block * (BLOCK << 2);
-        found = gather(sums, start, start + (BLOCK << 2), 1, foundColumns, foundValues, found);
-        memory.fill(sums + start, 0, BLOCK << 2);
-      }
-    } else {
-      const threshold = sampledThreshold(sums, bytes, K, spare);
-      found = gather(sums, 0, bytes, threshold, foundColumns, foundValues, 0);
-      if (found < K && threshold > 1) found = gather(sums, 0, bytes, 1, foundColumns, foundValues, 0);
-      memory.fill(sums, 0, bytes);
-    }
+    const few = products < <u64>(items >> 3);
+    if (few) markRow(aIndex, bPtr, bIndex, begin, end, spare, bytes);
+    const found = gatherLargest(sums, bytes, few, K, foundColumns, foundValues, spare);
     const row = (<usize>i * <usize>K) << 2;
     i32.store(counts + ((<usize>i) << 2), keep(foundColumns, foundValues, found, K, columns + row, values + row));
   }
+}
+
+/**
+ * Rows [from, to), shrunk.
+ * @param h - at least 0.
+ * @param scratch - 8 P floats of the calling thread's own, P = `items` rounded up to a multiple of 64.
+ */
+export function shrunkNeighbours(
+  aPtr: usize,
+  aIndex: usize,
+  aValue: usize,
+  bPtr: usize,
+  bIndex: usize,
+  bValue: usize,
+  items: i32,
+  K: i32,
+  h: f64,
+  from: i32,
+  to: i32,
+  counts: usize,
+  columns: usize,
+  values: usize,
+  scratch: usize,
+): void {
+  const bytes = ((<usize>items + BLOCK - 1) & ~(BLOCK - 1)) << 2;
+  const sums = scratch;
+  const foundColumns = scratch + bytes;
+  const foundValues = scratch + bytes * 2;
+  const spare = scratch + bytes * 3;
+  // Of each item a sum and the number of its terms, side by side.
+  const pairs = scratch + bytes * 4;
+  memory.fill(sums, 0, bytes);
+  memory.fill(pairs, 0, bytes << 2);
+  for (let i = from; i < to; i++) {
+    const begin = (<usize>i32.load(aPtr + ((<usize>i) << 2))) << 2;
+    const end = (<usize>i32.load(aPtr + ((<usize>i) << 2), 4)) << 2;
+    let products: u64 = 0;
+    for (let k = begin; k < end; k += 4) {
+      const user = bPtr + ((<usize>i32.load(aIndex + k)) << 2);
+      const first = (<usize>i32.load(user)) << 2;
+      const last = (<usize>i32.load(user, 4)) << 2;
+      products += <u64>((last - first) >> 2);
+      scatterPairs(bIndex + first, bIndex + last, bValue + first, f64.load(aValue + (k << 1)), pairs);
+    }
+    const few = products < <u64>(items >> 3);
+    if (few) {
+      markRow(aIndex, bPtr, bIndex, begin, end, spare, bytes);
+      for (let block: usize = 0; block < bytes / (BLOCK << 2); block++) {
+        if (load<u8>(spare + block)) shrink(pairs, sums, block * (BLOCK << 2), (block + 1) * (BLOCK << 2), h);
+      }
+    } else {
+      shrink(pairs, sums, 0, bytes, h);
+    }
+    const found = gatherLargest(sums, bytes, few, K, foundColumns, foundValues, spare);
+    const row = (<usize>i * <usize>K) << 2;
+    i32.store(counts + ((<usize>i) << 2), keep(foundColumns, foundValues, found, K, columns + row, values + row));
+  }
+}
+
+/** Adds a b_j to a pair's sum and 1 to its number, over one row of B. */
+function scatterPairs(index: usize, indexEnd: usize, value: usize, a: f64, pairs: usize): void {
+  for (; index < indexEnd; index += 4, value += 4) {
+    const pair = pairs + ((<usize>i32.load(index)) << 4);
+    const term = f64x2.replace_lane(f64x2.splat(1), 0, a * <f64>f32.load(value));
+    v128.store(pair, f64x2.add(v128.load(pair), term));
+  }
+}
+
+/** sums[j] ← s_j · n_j / (n_j + h), for [start, end) in bytes of the sums; leaves the pairs zero. */
+function shrink(pairs: usize, sums: usize, start: usize, end: usize, h: f64): void {
+  for (let o = start; o < end; o += 4) {
+    const pair = pairs + (o << 2);
+    const n = f64.load(pair, 8);
+    if (n === 0) continue;
+    f32.store(sums + o, <f32>((f64.load(pair) * n) / (n + h)));
+    v128.store(pair, i64x2.splat(0));
+  }
+}
+
+/** Marks the blocks that a row of A touches. */
+function markRow(
+  aIndex: usize,
+  bPtr: usize,
+  bIndex: usize,
+  begin: usize,
+  end: usize,
+  marks: usize,
+  bytes: usize,
+): void {
+  memory.fill(marks, 0, bytes / (BLOCK << 2));
+  for (let k = begin; k < end; k += 4) {
+    const user = bPtr + ((<usize>i32.load(aIndex + k)) << 2);
+    mark(bIndex + ((<usize>i32.load(user)) << 2), bIndex + ((<usize>i32.load(user, 4)) << 2), marks);
+  }
+}
+
+/**
+ * At least all of the K largest sums, in ascending columns; leaves the sums zero. Few products: only the blocks that are
+ * marked in `spare`. Many: all of them, from a threshold that a sample suggests.
+ */
+function gatherLargest(
+  sums: usize,
+  bytes: usize,
+  few: bool,
+  K: i32,
+  foundColumns: usize,
+  foundValues: usize,
+  spare: usize,
+): i32 {
+  let found = 0;
+  if (few) {
+    for (let block: usize = 0; block < bytes / (BLOCK << 2); block++) {
+      if (!load<u8>(spare + block)) continue;
+      const start = block * (BLOCK << 2);
+      found = gather(sums, start, start + (BLOCK << 2), 1, foundColumns, foundValues, found);
+      memory.fill(sums + start, 0, BLOCK << 2);
+    }
+    return found;
+  }
+  const threshold = sampledThreshold(sums, bytes, K, spare);
+  found = gather(sums, 0, bytes, threshold, foundColumns, foundValues, 0);
+  if (found < K && threshold > 1) found = gather(sums, 0, bytes, 1, foundColumns, foundValues, 0);
+  memory.fill(sums, 0, bytes);
+  return found;
 }
 
 /** sums[j] ← sums[j] + a b_j over one row of B. */
