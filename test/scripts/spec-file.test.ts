@@ -151,7 +151,7 @@ test.each([
     'a wrong choice',
     'algorithm: als',
     'algorithm: asl',
-    'shop.yaml:17 candidates[1].algorithm: must be one of "popularity", "item-knn", "als". Got "asl". Did you mean "als"?',
+    'shop.yaml:17 candidates[1].algorithm: must be one of "popularity", "item-knn", "als", "user-knn", "rp3beta", "ease", "personal-frequency". Got "asl". Did you mean "als"?',
   ],
   [
     'a wrong task',
