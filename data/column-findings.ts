@@ -1,7 +1,7 @@
 /** How the values of source columns could be read as kinds: counted over all rows, in one pass. */
 import { TradewindError } from '../contracts/errors.ts';
 import type { ColumnDefinition } from '../contracts/tables.ts';
-import { literal, type Database } from './database.ts';
+import type { Database } from './database.ts';
 import {
   castKind,
   kindRules,
@@ -48,12 +48,11 @@ export async function findAbout(
 ): Promise<Finding[]> {
   if (questions.length === 0) return [];
   const parts = inRuns(files).map((run) => {
-    const values = questions.map((question, i) => {
-      const column = columnOf(run[0], question);
-      const { status } = castOf(run[0], question, settings);
-      return `CAST(${status} AS TINYINT) AS s${i}, CAST(${column.expression} AS VARCHAR) AS x${i}`;
-    });
-    return `SELECT ${values.join(', ')} FROM ${run[0].table(run.map(({ path }) => path))}`;
+    const casts = questions.map((question, i) => castOf(run[0], question, settings, `p${i}`));
+    const values = casts.map(
+      ({ status, source }, i) => `CAST(${status} AS TINYINT) AS s${i}, CAST(${source} AS VARCHAR) AS x${i}`,
+    );
+    return `SELECT ${values.join(', ')} FROM ${castTable(run, casts)}`;
   });
   const read = parts.join(' UNION ALL ');
   const source = limit === undefined ? `(${read})` : `(SELECT * FROM (${read}) LIMIT ${limit})`;
@@ -80,10 +79,15 @@ export async function findAbout(
   }));
 }
 
-/** The SQL of a column that is in the file. */
-export function castOf(file: OpenedFile, question: Question, settings: CastSettings): KindCast {
+/** SQL of a table of all rows of `run`, which are of one layout, with the parts of the casts. */
+export function castTable(run: readonly OpenedFile[], casts: readonly KindCast[]): string {
+  return `(SELECT ${casts.flatMap(({ parts }) => parts).join(', ')} FROM ${run[0].table(run.map(({ path }) => path))})`;
+}
+
+/** The SQL of a column that is in the file. @param name - of its parts, as in `castKind` */
+export function castOf(file: OpenedFile, question: Question, settings: CastSettings, name: string): KindCast {
   const column = columnOf(file, question);
-  const cast = castKind(column, question.kind, settings);
+  const cast = castKind(column, question.kind, settings, name);
   if (cast) return cast;
   throw new TradewindError('COLUMN_TYPE', {
     subject: `Column "${question.name}" of ${file.path}`,
@@ -133,13 +137,11 @@ export async function requireDateOrder(
   if (monthFirst > 0 && dayFirst === 0) return 'monthFirst';
   const examples = new Map<Status, string>();
   for (const file of files) {
-    const column = columnOf(file, { name, kind: 'time' });
-    const { status } = castOf(file, { name, kind: 'time' }, settings);
+    const cast = castOf(file, { name, kind: 'time' }, settings, 'p');
     for (const wanted of ['dayFirst', 'monthFirst', 'eitherOrder'] as const) {
       if (examples.has(wanted) || counts[wanted] === 0) continue;
       const [{ example }] = await database.rows<{ example: string | null }>(
-        `SELECT min(CAST(${column.expression} AS VARCHAR)) AS example FROM ${file.table([file.path])}
-         WHERE (${status}) = ${literal(String(statuses[wanted]))}`,
+        `SELECT min(${cast.source}) AS example FROM ${castTable([file], [cast])} WHERE (${cast.status}) = ${statuses[wanted]}`,
       );
       if (example !== null) examples.set(wanted, example);
     }

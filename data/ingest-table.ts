@@ -10,7 +10,7 @@ import {
   type TableReadingInput,
 } from '../contracts/table-rules.ts';
 import type { ColumnDefinition } from '../contracts/tables.ts';
-import { castOf, findAbout, requireDateOrder, requireReadable, type Finding } from './column-findings.ts';
+import { castOf, castTable, findAbout, requireDateOrder, requireReadable, type Finding } from './column-findings.ts';
 import { identifier, literal, withDatabase, type Database, type DataOptions } from './database.ts';
 import { inferColumns, type InferredColumn, type Inference } from './infer-schema.ts';
 import { sqlTypes, type CastSettings } from './kind-casts.ts';
@@ -136,11 +136,11 @@ async function ingestFiles(
     repairs.push(...repairsOf(column, finding, dateOrder));
   }
   const parts = inRuns(files).map((run) => {
-    const values = columns.map((column) => {
-      const { value } = castOf(run[0], column, orders.get(column.name) ?? reading);
-      return `CAST(${value} AS ${sqlTypes[column.kind]}) AS ${identifier(column.name)}`;
-    });
-    return `SELECT ${values.join(', ')} FROM ${run[0].table(run.map(({ path }) => path))}`;
+    const casts = columns.map((column, i) => castOf(run[0], column, orders.get(column.name) ?? reading, `p${i}`));
+    const values = columns.map(
+      ({ name, kind }, i) => `CAST(${casts[i].value} AS ${sqlTypes[kind]}) AS ${identifier(name)}`,
+    );
+    return `SELECT ${values.join(', ')} FROM ${castTable(run, casts)}`;
   });
   const rows = await database.writeParquet(parts.join(' UNION ALL '), outPath);
   if (rows === 0) throw emptySource(source.files);

@@ -80,7 +80,7 @@ function natureOf(type: string, column: SourceColumn): Nature {
   if (integers.test(type) || fractions.test(type)) return 'number';
   if (type === 'BOOLEAN') return 'boolean';
   if (moments.test(type)) return 'time';
-  return castKind(column, 'category', { missing: [] }) === null ? 'nested' : 'string';
+  return castKind(column, 'category', { missing: [] }, 'p') === null ? 'nested' : 'string';
 }
 
 /** NDJSON files with these keys to read; the others have them all. */
