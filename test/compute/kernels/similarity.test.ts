@@ -9,13 +9,17 @@ const kernels = new KernelThreads(1, ['similarity']);
 afterAll(() => kernels.close());
 
 /** Every `step`-th row of AB, A the transpose of `byUser`. */
-async function neighbours(byUser: Csr, items: number, K: number, step = 1) {
-  const put = ({ indptr, indices, values }: Csr) => [indptr, indices, values].map((array) => kernels.put(array));
+async function neighbours(byUser: Csr, items: number, K: number, step = 1, h?: number) {
+  const put = ({ indptr, indices }: Csr, values: Float32Array | Float64Array) =>
+    [indptr, indices, values].map((array) => kernels.put(array));
   const byItem = transposed(byUser, items);
-  const [a, b] = [put(byItem), put(byUser)];
+  const a = put(byItem, h === undefined ? byItem.values : Float64Array.from(byItem.values));
+  const b = put(byUser, byUser.values);
   const [counts, columns, values] = [items, items * K, items * K].map((length) => kernels.alloc(length * 4));
-  const argsOf = () => [...a, ...b, items, K, 0, items, counts, columns, values];
-  await kernels.parallelFor('similarity', 'neighbours', 1, argsOf, Math.ceil(items / 64) * 64 * 16);
+  const shrink = h === undefined ? [] : [h];
+  const argsOf = () => [...a, ...b, items, K, ...shrink, 0, items, counts, columns, values];
+  const scratch = Math.ceil(items / 64) * 64 * (h === undefined ? 16 : 32);
+  await kernels.parallelFor('similarity', h === undefined ? 'neighbours' : 'shrunkNeighbours', 1, argsOf, scratch);
   const kept = kernels.view('i32', counts, items);
   const rows = Array.from({ length: Math.ceil(items / step) }, (_, k) => k * step);
   return rows.map((i) => ({
@@ -23,7 +27,7 @@ async function neighbours(byUser: Csr, items: number, K: number, step = 1) {
       column: kernels.view('i32', columns, items * K)[i * K + k],
       value: kernels.view('f32', values, items * K)[i * K + k],
     })),
-    expected: neighboursOf(byItem, byUser, items, K, i),
+    expected: neighboursOf(byItem, byUser, items, K, i, h),
   }));
 }
 
@@ -105,6 +109,32 @@ describe('similarity neighbours', () => {
       expect(actual.map(({ column }) => column)).toEqual(expected.map(({ column }) => column));
       for (const [k, { value }] of actual.entries()) {
         expect(Math.abs(value - expected[k].value)).toBeLessThanOrEqual(51 * epsilon * expected[k].value);
+      }
+    }
+  });
+});
+
+describe('shrunk similarity neighbours', () => {
+  it.each([...lengths, 64, 65, 1000])('keeps exactly the largest of %i columns', async (items) => {
+    const most = Math.min(items, 40);
+    const users = [...lengths, 30].map((length) => Math.min(length, most));
+    for (const h of [0, 2.5, 100]) {
+      for (const K of new Set([1, 7, Math.max(1, items)])) {
+        for (const { actual, expected } of await neighbours(counted(items, users, items), items, K, 1, h)) {
+          expect(actual).toEqual(expected);
+        }
+      }
+    }
+  });
+
+  it('rounds sums once, whatever their order', async () => {
+    const random = new Random(4);
+    const users = Array.from({ length: 300 }, () => 20);
+    const byUser = randomCsr(random, users, 50, () => random.normal());
+    for (const { actual, expected } of await neighbours(byUser, 50, 50, 1, 3)) {
+      expect(actual.map(({ column }) => column)).toEqual(expected.map(({ column }) => column));
+      for (const [k, { value }] of actual.entries()) {
+        expect(Math.abs(value - expected[k].value)).toBeLessThanOrEqual(epsilon * Math.abs(expected[k].value));
       }
     }
   });
