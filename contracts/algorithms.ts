@@ -92,9 +92,9 @@ const userKnn = {
 
 const rp3beta = {
   alpha: { kind: 'number', min: 0, max: 2, default: 1, doc: 'Power α of the transition probabilities.' },
-  beta: { kind: 'number', min: 0, max: 2, default: 0.6, doc: 'Power β of the popularity that scores are divided by.' },
+  beta: { kind: 'number', min: 0, max: 2, default: 0.3, doc: 'Power β of the popularity that scores are divided by.' },
   neighbours: { kind: 'integer', min: 1, max: 1000, default: 200, log: true, doc: 'Reachable items kept per item.' },
-  weighting: { ...weighting, default: 'log' },
+  weighting: { ...weighting, default: 'binary' },
 } as const satisfies ParameterTable;
 
 const ease = {
@@ -110,11 +110,11 @@ const ease = {
     kind: 'integer',
     min: 1,
     max: 2000,
-    default: 500,
+    default: 200,
     log: true,
     doc: 'Weights kept per item, those of largest magnitude; the fit says what share of the norm they hold.',
   },
-  weighting: { ...weighting, default: 'binary' },
+  weighting: { ...weighting, default: 'log' },
 } as const satisfies ParameterTable;
 
 const personalFrequency = {
