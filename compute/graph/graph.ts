@@ -11,6 +11,7 @@ import { each, windowOf, type WindowOptions } from './operations/convolution.ts'
 import { refuse, requireSizes } from './operations/definition.ts';
 import type { Reduction } from './operations/indexing.ts';
 import type { AttributesOf, OperationName } from './operations/table.ts';
+import type { TreeEnsemble } from './operations/trees.ts';
 import { GraphError, type FloatType, type IndexType, type Node, type NumberType, type Tensor } from './program.ts';
 import { StringProgram } from './strings.ts';
 
@@ -285,6 +286,11 @@ export class Graph extends StringProgram {
   }
   /** Where elements are not 0 or false: int64 `[rank, count]`. */
   nonZero = (x: Tensor<NumberType | 'bool'>): Tensor<'int64'> => this.#one('NonZero', [x], {});
+
+  // ---- trees ----------------------------------------------------------------------------------------------------
+  /** Sums over trees of what the leaf of each row adds: `[batch, features] → [batch, targets]`. */
+  treeSums = (x: Tensor<'float32'>, trees: TreeEnsemble): Tensor<'float32'> =>
+    this.#one('TreeEnsembleRegressor', [x], trees);
 
   // ---- repetition -----------------------------------------------------------------------------------------------
   /**

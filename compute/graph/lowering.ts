@@ -251,10 +251,15 @@ function attribute(name: string, value: Exclude<OnnxAttribute, { body: Program }
     return create(AttributeProtoSchema, { name, type: AttributeType.STRING, s: encoder.encode(value.string) });
   }
   if ('ints' in value) {
-    return create(AttributeProtoSchema, { name, type: AttributeType.INTS, ints: value.ints.map(BigInt) });
+    return create(AttributeProtoSchema, { name, type: AttributeType.INTS, ints: Array.from(value.ints, BigInt) });
+  }
+  if ('floats' in value) {
+    return create(AttributeProtoSchema, { name, type: AttributeType.FLOATS, floats: Array.from(value.floats) });
   }
   if ('strings' in value) {
-    const strings = value.strings.map((text) => encoder.encode(text));
+    // Of many strings that are alike, as the modes of trees' nodes, one is encoded.
+    const encoded = new Map([...new Set(value.strings)].map((text) => [text, encoder.encode(text)]));
+    const strings = value.strings.map((text) => encoded.get(text)!);
     return create(AttributeProtoSchema, { name, type: AttributeType.STRINGS, strings });
   }
   const t = initializer('', value.type as ConstantType, arrayOfOne(value.type, value.scalar), [1]);

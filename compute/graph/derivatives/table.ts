@@ -10,6 +10,7 @@ import { linear } from './linear.ts';
 import { normalization } from './normalization.ts';
 import { reductions } from './reduction.ts';
 import { text } from './text.ts';
+import { trees } from './trees.ts';
 
 /** An operation without a rule, or a rule for other attributes than its operation's, does not compile. */
 export const derivatives: { readonly [N in OperationName]: Derivative<AttributesOf<N>> } = {
@@ -21,6 +22,7 @@ export const derivatives: { readonly [N in OperationName]: Derivative<Attributes
   ...layout,
   ...indexing,
   ...text,
+  ...trees,
   ...control,
 };
 

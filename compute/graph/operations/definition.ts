@@ -15,7 +15,8 @@ export type OnnxAttribute =
   | { readonly int: number }
   | { readonly float: number }
   | { readonly string: string }
-  | { readonly ints: readonly number[] }
+  | { readonly ints: ArrayLike<number> }
+  | { readonly floats: Float32Array }
   | { readonly strings: readonly string[] }
   /** One element, as `ConstantOfShape` takes its value. */
   | { readonly scalar: number; readonly type: DataType }

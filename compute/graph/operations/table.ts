@@ -12,6 +12,7 @@ import { linear } from './linear.ts';
 import { normalization } from './normalization.ts';
 import { reductions } from './reduction.ts';
 import { text } from './text.ts';
+import { trees } from './trees.ts';
 
 export const operations = {
   ...elementwise,
@@ -22,6 +23,7 @@ export const operations = {
   ...layout,
   ...indexing,
   ...text,
+  ...trees,
   ...control,
 } as const;
 

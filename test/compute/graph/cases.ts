@@ -5,6 +5,7 @@ import type { Tensor } from '../../../compute/graph/program.ts';
 import { networkCases } from './network-cases.ts';
 import type { FedGraph } from './running.ts';
 import { textCases } from './text-cases.ts';
+import { treeCases } from './tree-cases.ts';
 
 export interface Case {
   /** Values are spelled out or computed in plain TypeScript, never by another graph. */
@@ -58,6 +59,7 @@ const erf = (x: number) => {
 export const cases: Record<OperationName, Case> = {
   ...networkCases,
   ...textCases,
+  ...treeCases,
   Add: binary(
     (g, x, y) => g.add(x, y),
     (x, y) => x + y,

@@ -7,6 +7,7 @@ import { indexingGradients } from './indexing-gradients.ts';
 import { layoutGradients } from './layout-gradients.ts';
 import { networkGradients } from './network-cases.ts';
 import { textGradients } from './text-cases.ts';
+import { treeGradients } from './tree-cases.ts';
 
 type X = Tensor<FloatType>;
 
@@ -110,6 +111,7 @@ const placed: NoGradient = { none: 'gives positions' };
 export const gradientCases: Record<OperationName, GradientCase | NoGradient> = {
   ...networkGradients,
   ...textGradients,
+  ...treeGradients,
   Add: binary((g, a, b) => g.add(a, b)),
   Sub: binary((g, a, b) => g.sub(a, b)),
   Mul: binary((g, a, b) => g.mul(a, b)),
