@@ -125,9 +125,13 @@ function reportError(error: unknown, args: readonly string[], entries: readonly 
   return exitCode;
 }
 
-/** Lines that are too long broken at spaces, the others as they are. */
+/** Lines that are too long broken at spaces, as far in as they are themselves; the others as they are. */
 function broken(text: string, width: number): string {
-  const lines = text.split('\n').flatMap((line) => (widthOf(line) <= width ? [line] : wrap(line.trim(), width)));
+  const lines = text.split('\n').flatMap((line) => {
+    if (widthOf(line) <= width) return [line];
+    const indent = /^ */.exec(line)![0];
+    return wrap(line.trim(), width - indent.length).map((part) => indent + part);
+  });
   return lines.join('\n');
 }
 

@@ -158,11 +158,9 @@ export class Board {
     if (tableCandidates) lines.push('', ...tableCandidateTable(tableCandidates, this.#objective, whole));
     if (waitsFor) {
       lines.push('', '**Waits for a decision** about its data:', '', ...waitsFor.map((text) => `- ${escape(text)}`));
-      // The stage's own note has the command.
-      lines.push(
-        '',
-        'It goes on with `--release` (all rows) or `--drop` (without those that break a rule), and ends with `--abort`.',
-      );
+      // The stage's own note has the command that takes them.
+      lines.push('', '- `--release` goes on with all rows', '- `--drop` goes on without those that break a rule');
+      lines.push('- `--abort` ends the run');
     }
     if (outcome) lines.push('', `**${outcomeTitle(outcome.kind)}**: ${escape(outcome.reason)}`);
     if (warnings.length > 0)

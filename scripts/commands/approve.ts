@@ -31,10 +31,7 @@ export function register(program: Command): void {
     .action(approve);
   addExamples(command, [
     ['tradewind approve lifecycle/shop/20261123-171400-a1b2', 'deploy what the run registered'],
-    [
-      'tradewind approve lifecycle/shop/20261123-171400-a1b2 --reject --reason "sale week"',
-      'leave the champion as it is',
-    ],
+    ['tradewind approve lifecycle/shop/20261123-171400-a1b2 --reject --reason "sale"', 'leave the champion as it is'],
   ]);
 }
 

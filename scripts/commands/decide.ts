@@ -39,7 +39,7 @@ export function register(program: Command): void {
   const run = 'lifecycle/shop/20261123-171400-a1b2';
   addExamples(command, [
     ['tradewind decide shop', 'which rules are broken, by how many rows'],
-    [`tradewind decide ${run} --drop --reason "test orders"`, 'go on without these rows; they are kept'],
+    ['tradewind decide shop --drop --reason "test orders"', 'go on without these rows; they are kept'],
     [`tradewind decide ${run} --abort`, 'end the run; nothing is registered'],
   ]);
 }

@@ -1,6 +1,6 @@
 /** A study as the terminal shows it. */
 import type { StudyStatus, TrialReport, WarmTrials } from '../../contracts/study.ts';
-import { shortValue, titleOf } from '../../contracts/algorithm-titles.ts';
+import { shortValue } from '../../contracts/algorithm-titles.ts';
 import { count, facts, mark, style, table, terminalWidth, wrap } from '../terminal.ts';
 
 /** Trials of the short form. */
@@ -130,7 +130,8 @@ function trialTable(
       String(trial.index + 1),
       stateOf(trial),
       value(trial.value),
-      titleOf(trial.algorithm),
+      // As `study enqueue` takes it.
+      trial.algorithm,
       parametersOf(trial, telling.get(trial.candidate)!),
     ]),
   );
