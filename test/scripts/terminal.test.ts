@@ -58,7 +58,7 @@ test('a column that wraps keeps all its words, and its longest one whole where a
   const text = table(
     [
       { title: 'trial' },
-      { title: 'a long metric' },
+      { title: 'a much longer metric' },
       { title: 'algorithm', wraps: true },
       { title: 'parameters', wraps: true },
     ],
