@@ -32,13 +32,16 @@ async function similarities(train: Interactions, parameters: Partial<Parameters>
 }
 
 describe('item-knn on the checkerboard', () => {
-  it.each(['cosine', 'bm25'] as const)('recommends the missing item of the own colour by %s', async (similarity) => {
-    const board = checkerboard(20);
-    const scores = await scoresOf(await fit(board, { similarity }), board);
-    for (let u = 0; u < 20; u++) {
-      expect(recommended(scores.subarray(u * 20, (u + 1) * 20), board, u)[0]).toBe(u);
-    }
-  });
+  it.each(['cosine', 'tf-idf', 'bm25'] as const)(
+    'recommends the missing item of the own colour by %s',
+    async (similarity) => {
+      const board = checkerboard(20);
+      const scores = await scoresOf(await fit(board, { similarity }), board);
+      for (let u = 0; u < 20; u++) {
+        expect(recommended(scores.subarray(u * 20, (u + 1) * 20), board, u)[0]).toBe(u);
+      }
+    },
+  );
 
   it('has the cosines that counting gives', async () => {
     // 4 users of a colour, 3 of whom have an item of it, 2 any pair of items.
@@ -93,6 +96,39 @@ describe('item-knn', () => {
         expect(value).toBeCloseTo(sum(users.map((u) => weight(u, i) * weight(u, j))), 5);
       }
     }
+  });
+
+  it('weights users by their idf before it takes cosines', async () => {
+    const idf = users.map((u) => Math.log((1 + 4) / (1 + train.indptr[u + 1] - train.indptr[u])));
+    const weight = (u: number, i: number) => idf[u] * at(u, i, (c) => c);
+    const product = (i: number, j: number) => sum(users.map((u) => weight(u, i) * weight(u, j)));
+    for (const [i, row] of (await similarities(train, { similarity: 'tf-idf' })).entries()) {
+      for (const [j, value] of row.entries()) {
+        expect(value).toBeCloseTo(product(i, j) / Math.sqrt(product(i, i) * product(j, j)), 5);
+      }
+    }
+  });
+
+  it.each(['cosine', 'tf-idf', 'bm25'] as const)('shrinks %s by how few have both', async (similarity) => {
+    const plain = await similarities(train, { similarity });
+    const shrunk = await similarities(train, { similarity, shrinkage: 1.5 });
+    for (const i of plain.keys()) {
+      for (const j of plain.keys()) {
+        const common = users.filter((u) => at(u, i, () => 1) * at(u, j, () => 1) > 0).length;
+        expect(shrunk[i][j]).toBeCloseTo((plain[i][j] * common) / (common + 1.5), 5);
+      }
+    }
+  });
+
+  it('chooses neighbours by what is left after shrinking', async () => {
+    // Item 0 shares one user with item 1, who is all that has it, and two with item 2, which others have as well.
+    const weak = interactionsOf([[[0, 1], [1, 1]], [[0, 1], [2, 1]], [[0, 1], [2, 1]], [[2, 1]], [[2, 1]], [[2, 1]]], 3); // prettier-ignore
+    const nearest = async (shrinkage: number) => {
+      const [row] = await similarities(weak, { shrinkage, neighbours: 2, weighting: 'binary' });
+      return Array.from(row.keys()).filter((j) => row[j] > 0);
+    };
+    expect(await nearest(0)).toEqual([0, 1]);
+    expect(await nearest(5)).toEqual([0, 2]);
   });
 
   it('adds up what the items of a history say, each by its strength', async () => {
