@@ -1,11 +1,11 @@
 /**
  * Features in the units in which support vector machines learn: those that deviate by more than 1 are scaled to
- * deviation 1, and those whose mean is further from 0 than they deviate are centred. Smaller ones stay what they are, so
- * that a rare word does not become loud, and rows that are scaled already, or texts as TF-IDF, are learned from as they
- * come. A feature that does not vary is 0.
+ * deviation 1, and those that lie beyond three deviations from 0 on average are centred. All others stay what they are,
+ * so that a rare word does not become loud, and rows that are scaled already, or texts as TF-IDF, are learned from as
+ * they come. A feature that does not vary is 0.
  *
- * A centred feature is one that is not 0 in more than half of the rows (its mean² is at most share / (1 − share) times
- * its variance), so that a sparse matrix has at most twice the entries afterwards.
+ * Centring keeps a sparse matrix sparse: mean² is at most share / (1 − share) times the variance, so that a centred
+ * feature is one that 0.9 of the rows have already.
  */
 import type { DenseRows, FeatureRows, SparseRows } from '../../../compute/kernels/feature-rows.ts';
 import type { Features } from '../../../data/features.ts';
@@ -18,11 +18,14 @@ export interface Scaling {
   readonly scale: Float32Array;
 }
 
+/** A mean of more deviations than this says little but where a feature lies. */
+const farOff = 3;
+
 /** @param weights - `[rows]` with mean 1. */
 export function scalingOf(x: Features, weights?: Float32Array): Scaling & { deviation: Float32Array } {
   const { mean, deviation } = momentsOf(x, weights);
   return {
-    shift: Float32Array.from(mean, (mu, j) => (deviation[j] > 0 && Math.abs(mu) > deviation[j] ? mu : 0)),
+    shift: Float32Array.from(mean, (mu, j) => (deviation[j] > 0 && Math.abs(mu) > farOff * deviation[j] ? mu : 0)),
     scale: Float32Array.from(deviation, (sigma) => (sigma === 0 ? 0 : 1 / Math.max(1, sigma))),
     deviation: Float32Array.from(deviation),
   };

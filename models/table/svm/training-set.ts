@@ -100,12 +100,7 @@ function classification(
   const folds = calibrationFolds(x, codes, classes, { folds: count, seed, weights });
   const decisions = decisionsOf(classes);
   const classOf = (decision: number) => (decisions === 1 ? classes - 1 : decision);
-  const allDistinct = folds.distinct.reduce((sum, distinct) => sum + distinct, 0);
-  // With one row on a side, the model of the others would know one side only.
-  const hasFolds = (decision: number) => {
-    const own = folds.distinct[classOf(decision)];
-    return Math.min(own, allDistinct - own) >= 2;
-  };
+  const hasFolds = (decision: number) => folds.possible[classOf(decision)];
   const problems = Array.from({ length: decisions }, (_, decision): SvmProblem => {
     const targets = Float64Array.from(codes, (code) => (code === classOf(decision) ? 1 : -1));
     let [positive, negative] = [0, 0];

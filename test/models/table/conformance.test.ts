@@ -51,7 +51,7 @@ const subjects: Record<string, TableSubject> = {
     task: 'classify',
     classes: 4,
     parameters: { loss: 'hinge' },
-    exact: { c: 10, maxEpochs: 10_000 },
+    exact: { c: 1, maxEpochs: 10_000 },
     rungs: false,
     perRow: 'c',
   },
