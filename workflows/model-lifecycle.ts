@@ -8,6 +8,7 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import { algorithms, type AlgorithmName } from '../contracts/algorithms.ts';
+import { withBaselines } from '../contracts/baselines.ts';
 import type {
   CandidateResult,
   LifecycleInput,
@@ -110,7 +111,7 @@ async function recommenderLifecycle(input: LifecycleInput): Promise<LifecycleRes
     'tune',
     () => {
       const { warmStart: _, ...tuning } = spec.tuning;
-      const candidates = withBaseline(spec.candidates);
+      const candidates = withBaselines(spec.candidates, objective.lane);
       return runStudy(
         spec.tuning,
         { lane: objective.lane, metric },
@@ -358,13 +359,6 @@ function requireTimes(dataset: string, lastDay: string | undefined): string {
       'Is data.interactions.columns.time the right column?',
     'VALIDATION_FAILED',
   );
-}
-
-/** Popularity stands in every table: a model that does not beat it is worth nothing. */
-function withBaseline(candidates: LifecycleInput['spec']['candidates']): LifecycleInput['spec']['candidates'] {
-  return candidates.some((c) => c.algorithm === 'popularity')
-    ? candidates
-    : [{ algorithm: 'popularity' } as (typeof candidates)[number], ...candidates];
 }
 
 function studyNote(r: StudyResult, metric: string): string {
