@@ -8,7 +8,8 @@
  * the K most similar training users, x the plain strengths; one who was trained on is a neighbour of the own.
  *
  * Similarities are float64 sums, rounded to float32 before they are compared: so the exported graph chooses the same
- * neighbours, although it adds in another order.
+ * neighbours, although it adds in another order. The model, and its graph, carry the training histories themselves, without
+ * the ids of their users.
  */
 import { completeParameters } from '../contracts/parameters.ts';
 import { algorithms } from '../contracts/algorithms.ts';

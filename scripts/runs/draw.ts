@@ -194,7 +194,7 @@ function choiceLines(candidates: readonly TableCandidateResult[]): string[] {
 
 /** Tells two candidates of one algorithm apart. */
 function variant({ algorithm, parameters }: CandidateResult): string {
-  if (algorithm === 'item-knn') return ` (${parameters['similarity']})`;
+  if (algorithm === 'item-knn' || algorithm === 'user-knn') return ` (${parameters['similarity']})`;
   if (algorithm === 'als') return ` (${parameters['factors']} factors)`;
   return '';
 }
