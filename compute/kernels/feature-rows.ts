@@ -68,3 +68,25 @@ function putSparse(threads: KernelThreads, rows: SparseRows): StoredRows {
   const length = indices.length / Math.max(1, count);
   return { address, count, columns, paddedColumns: columns, length, sparse: true };
 }
+
+/** Reads the entries of stored rows; of dense ones, those that are not 0. */
+export function rowReader(
+  threads: KernelThreads,
+  { address, count, sparse, paddedColumns }: StoredRows,
+): (row: number, visit: (column: number, value: number) => void) => void {
+  const [, , , valuesAt, indptrAt, indicesAt] = threads.view('i32', address, 6);
+  if (!sparse) {
+    const values = threads.view('f32', valuesAt, count * paddedColumns);
+    return (row, visit) => {
+      for (let j = 0, at = row * paddedColumns; j < paddedColumns; j++, at++) {
+        if (values[at] !== 0) visit(j, values[at]);
+      }
+    };
+  }
+  const indptr = threads.view('i32', indptrAt, count + 1);
+  const values = threads.view('f32', valuesAt, indptr[count]);
+  const indices = threads.view('i32', indicesAt, indptr[count]);
+  return (row, visit) => {
+    for (let k = indptr[row]; k < indptr[row + 1]; k++) visit(indices[k], values[k]);
+  };
+}

@@ -2,6 +2,7 @@
 import { TradewindError } from '../../contracts/errors.ts';
 import { Random } from '../../contracts/random.ts';
 import type { ArrayFile } from '../arrays/safetensors.ts';
+import { rowReader } from './feature-rows.ts';
 import type { StoredRows } from './feature-rows.ts';
 import { checkProblem, checkSteps } from './svm-problem.ts';
 import type { SvmProblem } from './svm-problem.ts';
@@ -14,6 +15,11 @@ export type LinearSvmProblem = SvmProblem & {
   loss: 'l1' | 'l2';
   /** `[rows]`: factors of C in place of the options', for problems that leave out different rows. */
   rowWeights?: Float32Array;
+  /**
+   * `[rows]`: β to begin with, such as the solution of a problem that is much the same; 0 for all when left out. Rows of
+   * the weight 0 begin at 0.
+   */
+  from?: Float64Array;
 };
 
 export interface LinearSvmOptions {
@@ -127,6 +133,9 @@ export class LinearSvms {
     });
     const svms = new LinearSvms(threads, rows, stored);
     await svms.#each('start', stored);
+    for (const [k, { from, rowWeights = settings.rowWeights }] of problems.entries()) {
+      if (from) svms.#begin(stored[k], from, rowWeights);
+    }
     return svms;
   }
 
@@ -188,6 +197,31 @@ export class LinearSvms {
       [`${k}.w`, this.#threads.view('f64', w, this.#rows.paddedColumns)],
       [`${k}.order`, this.#threads.view('i32', order, this.#rows.count)],
     ]);
+  }
+
+  /** β ← from within its bounds, w ← Σ β_i x_i */
+  #begin({ problem, state, betas, w }: Stored, from: Float64Array, weights: Float32Array | undefined): void {
+    const { count, paddedColumns } = this.#rows;
+    if (from.length !== count) throw new RangeError(`There must be ${count} coefficients. Got ${from.length}.`);
+    const [targetsAt, , , , , , regression, squared] = this.#threads.view('i32', problem, problemInts);
+    const [positive, negative, , bias] = this.#threads.view('f64', problem + problemInts * 4, problemFloats);
+    const targets = this.#threads.view('f64', targetsAt, count);
+    const beta = this.#threads.view('f64', betas, count);
+    const sums = this.#threads.view('f64', w, paddedColumns);
+    const row = rowReader(this.#threads, this.#rows);
+    let intercept = 0;
+    for (let i = 0; i < count; i++) {
+      const z = targets[i];
+      const cost = (z > 0 ? positive : negative) * (weights?.[i] ?? 1);
+      const bound = cost > 0 && squared === 1 ? Infinity : cost;
+      const lower = regression === 1 || z <= 0 ? -bound : 0;
+      const upper = regression === 1 || z > 0 ? bound : 0;
+      beta[i] = Math.min(upper, Math.max(lower, from[i]));
+      if (beta[i] === 0) continue;
+      row(i, (column, value) => (sums[column] += beta[i] * value));
+      intercept += beta[i] * bias;
+    }
+    this.#threads.view('f64', state, stateFloats)[0] = intercept;
   }
 
   #read({ state }: Stored): LinearSvmProgress {

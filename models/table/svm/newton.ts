@@ -1,6 +1,6 @@
 /**
- * Linear support vector machines with squared loss in the primal, by Newton's method with conjugate gradients (C.-J. Lin,
- * R. Weng and S. Keerthi, JMLR 9, 2008; S. Keerthi and D. DeCoste, JMLR 6, 2005): many rows of few features are learned in
+ * Linear support vector machines with squared loss in the primal, by Newton's method (S. Keerthi and D. DeCoste, JMLR 6,
+ * 2005; with conjugate gradients C.-J. Lin, R. Weng and S. Keerthi, JMLR 9, 2008): many rows of few features are learned in
  * some tens of passes, for which dual coordinate descent needs thousands. LIBLINEAR chooses between the two alike.
  *
  * Formula: minimise f(w) = ½ ‖w‖² + Σ Cᵢ ξᵢ², ξ = max(0, 1 − z s) of a class, max(0, |s − z| − ε) of a number, s = w · x,
@@ -10,9 +10,20 @@
 import type { FeatureRows } from '../../../compute/kernels/feature-rows.ts';
 import type { SvmProblem } from '../../../compute/kernels/svm-problem.ts';
 
+/** Up to so many unknowns H is made and taken apart: conjugate gradients would pass over the rows more often. */
+const mostDirect = 160;
+/** Rows that are added to H at a time, so that a sum is fetched once for them. */
+const together = 4;
 /** Of the residual in the Newton equation, as a part of the gradient. */
 const forcing = 0.1;
 const mostConjugateSteps = 100;
+
+interface PrimalOptions {
+  rowWeights: Float32Array;
+  tolerance: number;
+  from?: Float64Array | undefined;
+  resumed?: boolean;
+}
 
 export class PrimalSvm {
   /** float64 `[columns + 1]`, the bias last. */
@@ -25,17 +36,16 @@ export class PrimalSvm {
   readonly #enough: number;
   /** `[rows]`: s, of the present w. */
   #margins: Float64Array;
+  /** Where a solution of other rows is the beginning, it is left by one step at least. */
+  #fresh = true;
 
   /**
    * @param rowWeights - `[rows]`: factors of C, at least 0.
    * @param tolerance - solved when ‖∇f(w)‖ is at most this part of ‖∇f(0)‖, times the share of the rarer class.
    * @param from - where to begin; 0 when left out.
+   * @param resumed - whether that is where this problem's own steps came to.
    */
-  constructor(
-    rows: FeatureRows,
-    problem: SvmProblem,
-    { rowWeights, tolerance, from }: { rowWeights: Float32Array; tolerance: number; from?: Float64Array | undefined },
-  ) {
+  constructor(rows: FeatureRows, problem: SvmProblem, { rowWeights, tolerance, from, resumed = false }: PrimalOptions) {
     this.#rows = rows;
     this.#problem = problem;
     this.#costs = Float64Array.from(rowWeights, (weight, i) => weight * costOf(problem, problem.targets[i]));
@@ -45,14 +55,17 @@ export class PrimalSvm {
     this.#enough = tolerance * rarerShare(problem, rowWeights) * length(gradient);
     if (from === undefined) return;
     this.w.set(from);
+    this.#fresh = resumed;
     this.#margins = this.#times(this.w);
   }
 
   /** One Newton step. @returns whether the problem is solved. */
   step(): boolean {
     const { value, gradient, active } = this.#slope(this.#margins);
-    if (!(length(gradient) > this.#enough)) return true;
-    const direction = this.#newton(gradient, active);
+    if (this.#fresh && !(length(gradient) > this.#enough)) return true;
+    this.#fresh = true;
+    const direction =
+      gradient.length <= mostDirect ? this.#direct(gradient, active) : this.#conjugate(gradient, active);
     const change = this.#times(direction);
     const descent = dot(gradient, direction);
     if (!(descent < 0)) return true;
@@ -96,8 +109,44 @@ export class PrimalSvm {
     return { value: dot(this.w, this.w) / 2 + loss, gradient, active: rows };
   }
 
+  /** d with H d = −g, by Cholesky's decomposition of H. */
+  #direct(gradient: Float64Array, active: Int32Array): Float64Array {
+    const size = gradient.length;
+    const H = new Float64Array(size * size);
+    for (let j = 0; j < size; j++) H[j * size + j] = 1;
+    // √(2 Cᵢ) (xᵢ, 1) of some rows, one behind the other.
+    const block = new Float64Array(together * size);
+    for (let n = 0; n < active.length; n += together) {
+      block.fill(0);
+      for (let k = n; k < Math.min(active.length, n + together); k++) this.#spread(active[k], block, (k - n) * size);
+      for (let a = 0; a < size; a++) {
+        const [x0, x1, x2, x3] = [block[a], block[size + a], block[2 * size + a], block[3 * size + a]];
+        if (x0 === 0 && x1 === 0 && x2 === 0 && x3 === 0) continue;
+        for (let b = 0, at = a * size; b <= a; b++, at++) {
+          H[at] += x0 * block[b] + x1 * block[size + b] + (x2 * block[2 * size + b] + x3 * block[3 * size + b]);
+        }
+      }
+    }
+    return solved(
+      H,
+      gradient.map((g) => -g),
+    );
+  }
+
+  #spread(row: number, out: Float64Array, at: number): void {
+    const { columns, values } = this.#rows;
+    const root = Math.sqrt(2 * this.#costs[row]);
+    if ('indptr' in this.#rows) {
+      const { indptr, indices } = this.#rows;
+      for (let k = indptr[row]; k < indptr[row + 1]; k++) out[at + indices[k]] = root * values[k];
+    } else {
+      for (let j = 0; j < columns; j++) out[at + j] = root * values[row * columns + j];
+    }
+    out[at + columns] = root;
+  }
+
   /** d with H d ≈ −g, by conjugate gradients preconditioned with H's diagonal. */
-  #newton(gradient: Float64Array, active: Int32Array): Float64Array {
+  #conjugate(gradient: Float64Array, active: Int32Array): Float64Array {
     const size = gradient.length;
     const curvature = new Float64Array(this.#costs.length);
     for (const i of active) curvature[i] = 2 * this.#costs[i];
@@ -213,6 +262,27 @@ function rarerShare({ kind, targets }: SvmProblem, weights: Float32Array): numbe
     if (targets[i] > 0) positive++;
   }
   return Math.max(Math.min(positive, all - positive), 1) / all;
+}
+
+/** x with A x = b. @param A - `[size × size]`, its lower half; left as L with A = L Lᵀ. @param b - left as x. */
+function solved(A: Float64Array, b: Float64Array): Float64Array {
+  const size = b.length;
+  for (let i = 0; i < size; i++) {
+    for (let j = 0; j <= i; j++) {
+      let sum = A[i * size + j];
+      for (let k = 0; k < j; k++) sum -= A[i * size + k] * A[j * size + k];
+      A[i * size + j] = i === j ? Math.sqrt(sum) : sum / A[j * size + j];
+    }
+    // L y = b
+    for (let k = 0; k < i; k++) b[i] -= A[i * size + k] * b[k];
+    b[i] /= A[i * size + i];
+  }
+  for (let i = size - 1; i >= 0; i--) {
+    // Lᵀ x = y
+    for (let k = i + 1; k < size; k++) b[i] -= A[k * size + i] * b[k];
+    b[i] /= A[i * size + i];
+  }
+  return b;
 }
 
 function dot(a: Float64Array, b: Float64Array): number {

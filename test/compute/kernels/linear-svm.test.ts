@@ -224,6 +224,31 @@ describe('dual coordinate descent', () => {
     expect(solutions[1].coefficients.every((beta, i) => i % 2 === 1 || beta === 0)).toBe(true);
   });
 
+  it('begins where it is told: near another solution it comes to its own, at its own nothing is left to do', async () => {
+    const tight = { tolerance: 1e-4 };
+    const rowWeights = Float32Array.from({ length: targets.length }, (_, i) => Number(i % 5 !== 0));
+    const whole = await solve(rows, problems, tight);
+    const part = problems.map((problem) => ({ ...problem, rowWeights }));
+    const anew = await solve(rows, part, tight);
+    const from = whole.solutions.map(({ coefficients }) => coefficients);
+    const warm = await solve(
+      rows,
+      part.map((problem, k) => ({ ...problem, from: from[k] })),
+      tight,
+    );
+    for (const [k, { primal, coefficients }] of warm.solutions.entries()) {
+      expect(Math.abs(primal / anew.solutions[k].primal - 1)).toBeLessThan(1e-4);
+      expect(coefficients.every((beta, i) => rowWeights[i] > 0 || beta === 0)).toBe(true);
+    }
+    const again = await solve(
+      rows,
+      problems.map((problem, k) => ({ ...problem, from: from[k] })),
+      tight,
+    );
+    expect(again.progress.every(({ epochs }) => epochs <= 2)).toBe(true);
+    await expect(solve(rows, [{ ...problems[0], from: from[0].slice(1) }])).rejects.toThrow(RangeError);
+  });
+
   it('shrinks', async () => {
     const svms = await LinearSvms.start(alone, putRows(alone, rows), problems, { seed: 1 });
     const least = problems.map(() => 500);
