@@ -62,7 +62,10 @@ const cases = (['linear-svm', 'kernel-svm'] as const).flatMap((algorithm) =>
   Object.entries(fixtures[algorithm]).flatMap(([table, fixture]) =>
     fixture.cases.map(({ parameters, values }) => ({
       title: `${algorithm} on ${table} with ${JSON.stringify(parameters)}`,
-      ...{ algorithm, fixture, parameters, values },
+      algorithm,
+      fixture,
+      parameters,
+      values,
     })),
   ),
 );
