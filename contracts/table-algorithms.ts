@@ -2,6 +2,19 @@
 import type { ParameterTable, ValuesOf } from './parameters.ts';
 import type { TableTask } from './tables.ts';
 
+/** What features may be that are no numbers, or not there; see `SpecialFeatures`. */
+export type SpecialKind = 'missing' | 'categories';
+
+interface TableAlgorithm {
+  readonly title: string;
+  readonly tasks: readonly TableTask[];
+  readonly parameters: ParameterTable;
+  /** What it can learn from besides numbers that are there; nothing when left out. */
+  readonly takes?: readonly SpecialKind[];
+  /** The same model to the byte on any number of threads, so that it may be trained on all. */
+  readonly anyThreads?: true;
+}
+
 const training = {
   learningRate: { kind: 'number', min: 1e-6, max: 10, default: 0.1, log: true, doc: 'Of Adam, decaying by a cosine.' },
   epochs: { kind: 'integer', min: 1, max: 10_000, default: 100, log: true, doc: 'Passes over the training rows.' },
@@ -43,6 +56,46 @@ const epsilon = {
 } as const;
 
 const tolerance = { kind: 'number', min: 1e-8, max: 0.1, default: 1e-3, log: true } as const;
+
+/** 0 stands for "no limit" where nothing else is said. */
+const trees = {
+  maxDepth: { kind: 'integer', min: 0, max: 64, default: 0, doc: 'Tests from the root to a leaf; 0: no limit.' },
+  minRows: { kind: 'integer', min: 1, max: 1_000_000, default: 1, log: true, doc: 'Training rows of a leaf.' },
+  maxBins: {
+    kind: 'integer',
+    min: 2,
+    max: 65_535,
+    default: 255,
+    log: true,
+    doc: 'Bins of a feature, between which trees split; of a feature with no more distinct values, each has its own.',
+  },
+} as const satisfies ParameterTable;
+
+const impurity = {
+  criterion: {
+    kind: 'choice',
+    choices: ['gini', 'entropy'],
+    default: 'gini',
+    doc: 'What a split of classes lowers; of numbers it is the squared error.',
+  },
+  minRowsToSplit: {
+    kind: 'integer',
+    min: 2,
+    max: 1_000_000,
+    default: 2,
+    log: true,
+    doc: 'Training rows of a node that is split.',
+  },
+  maxLeaves: { kind: 'integer', min: 0, max: 1_000_000, default: 0, log: true, doc: 'Of a tree; 0: no limit.' },
+  classWeight: {
+    kind: 'choice',
+    choices: ['none', 'balanced'],
+    default: 'none',
+    doc: 'Whether a row of a rare class weighs more: rows / (classes · rows of its class).',
+  },
+} as const satisfies ParameterTable;
+
+const share = { kind: 'number', min: 0.01, max: 1, default: 1 } as const;
 
 export const tableAlgorithms = {
   'logistic-regression': {
@@ -123,8 +176,126 @@ export const tableAlgorithms = {
       },
     },
   },
-} as const satisfies Record<string, { title: string; tasks: readonly TableTask[]; parameters: ParameterTable }>;
+  'decision-tree': {
+    title: 'Decision tree',
+    tasks: ['classify', 'regress'],
+    takes: ['missing', 'categories'],
+    anyThreads: true,
+    parameters: {
+      ...impurity,
+      ...trees,
+      ccpAlpha: {
+        kind: 'number',
+        min: 0,
+        max: 1e12,
+        default: 0,
+        log: true,
+        doc: "What a leaf costs, in the criterion's unit, by which the tree is pruned (minimal cost-complexity).",
+      },
+    },
+  },
+  'random-forest': {
+    title: 'Random forest',
+    tasks: ['classify', 'regress'],
+    takes: ['missing', 'categories'],
+    anyThreads: true,
+    parameters: {
+      trees: { kind: 'integer', min: 1, max: 10_000, default: 100, log: true, doc: 'Trees of the forest.' },
+      ...impurity,
+      ...trees,
+      maxFeatures: {
+        kind: 'choice',
+        choices: ['auto', 'sqrt', 'third', 'all', 'share'],
+        default: 'auto',
+        doc: 'Features that a split draws to choose from; auto: their square root for classes, a third for numbers.',
+      },
+      featureShare: {
+        ...share,
+        default: 0.5,
+        doc: 'Of the features that a split draws, where maxFeatures is "share".',
+      },
+      bootstrap: {
+        kind: 'choice',
+        choices: ['yes', 'no'],
+        default: 'yes',
+        doc: "Whether a tree's rows are drawn with repetition.",
+      },
+      rowShare: { ...share, doc: 'As many rows as this share of all are drawn for a tree.' },
+    },
+  },
+  'boosted-trees': {
+    title: 'Gradient-boosted trees',
+    tasks: ['classify', 'regress'],
+    takes: ['missing', 'categories'],
+    anyThreads: true,
+    parameters: {
+      rounds: {
+        kind: 'integer',
+        min: 1,
+        max: 10_000,
+        default: 100,
+        log: true,
+        doc: 'Trees one after the other; of more than two classes, a tree each.',
+      },
+      learningRate: { kind: 'number', min: 1e-4, max: 1, default: 0.1, log: true, doc: 'Factor of what a tree adds.' },
+      numLeaves: { kind: 'integer', min: 2, max: 4096, default: 31, log: true, doc: 'Leaves of a tree at most.' },
+      ...trees,
+      minRows: { ...trees.minRows, default: 20 },
+      minWeight: {
+        kind: 'number',
+        min: 0,
+        max: 1e6,
+        default: 1e-3,
+        log: true,
+        doc: 'Sum of the second derivatives of the loss in a leaf.',
+      },
+      minGain: { kind: 'number', min: 0, max: 1e6, default: 0, log: true, doc: 'A split gains more than this.' },
+      l1: { kind: 'number', min: 0, max: 1e6, default: 0, log: true, doc: 'α: sums of gradients shrink by it.' },
+      l2: { kind: 'number', min: 0, max: 1e6, default: 0, log: true, doc: 'λ in leaf = −G / (H + λ).' },
+      featureFraction: { ...share, doc: 'Share of the features that a tree may use, drawn for each.' },
+      baggingFraction: { ...share, doc: 'Share of the rows that a tree is grown on, drawn without repetition.' },
+      baggingFrequency: {
+        kind: 'integer',
+        min: 1,
+        max: 1000,
+        default: 1,
+        doc: 'Rounds until rows are drawn anew, where the share is below 1.',
+      },
+      loss: {
+        kind: 'choice',
+        choices: ['squared', 'absolute', 'huber'],
+        default: 'squared',
+        doc: 'Of a number; of classes it is the logarithm of their chance.',
+      },
+      huberDelta: {
+        kind: 'number',
+        min: 1e-3,
+        max: 100,
+        default: 1,
+        log: true,
+        doc: 'Of "huber": from which error on it counts as it is, not squared, in deviations of the target.',
+      },
+      earlyStoppingRounds: {
+        kind: 'integer',
+        min: 0,
+        max: 10_000,
+        default: 0,
+        log: true,
+        doc: 'Training ends after so many rounds that do not better the loss on rows set apart; 0: it does not.',
+      },
+      validationShare: {
+        kind: 'number',
+        min: 0.01,
+        max: 0.5,
+        default: 0.1,
+        doc: 'Share of the training rows that is set apart for it.',
+      },
+    },
+  },
+} as const satisfies Record<string, TableAlgorithm>;
 
 export type TableAlgorithmName = keyof typeof tableAlgorithms;
+/** An algorithm's row, whatever its name. */
+export const tableAlgorithmOf = (name: TableAlgorithmName): TableAlgorithm => tableAlgorithms[name];
 export type TableParametersOf<A extends TableAlgorithmName> = ValuesOf<(typeof tableAlgorithms)[A]['parameters']>;
 export const tableAlgorithmNames = Object.keys(tableAlgorithms) as TableAlgorithmName[];

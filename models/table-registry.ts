@@ -5,16 +5,20 @@ import type { TableAlgorithmName } from '../contracts/table-algorithms.ts';
 import type { Features } from '../data/features.ts';
 import type { Target } from '../data/table.ts';
 import type { FittedTableModel, TableFitContext } from './table-estimator.ts';
+import { requireTaken } from './special-features.ts';
+import { boostedTrees } from './table/boosted-trees.ts';
+import { decisionTree } from './table/decision-tree.ts';
 import { kernelSvm } from './table/kernel-svm.ts';
 import { linearRegression } from './table/linear-regression.ts';
 import { linearSvm } from './table/linear-svm.ts';
 import { logisticRegression } from './table/logistic-regression.ts';
 import { mlp } from './table/mlp.ts';
+import { randomForest } from './table/random-forest.ts';
 
 /** A `TableEstimator` whose name is known at run time only: it fills in defaults and checks every value itself. */
 export interface AnyTableEstimator {
   readonly algorithm: TableAlgorithmName;
-  /** @throws TradewindError `PARAMETER_INVALID`, `TRAINING_DIVERGED`. */
+  /** @throws TradewindError `PARAMETER_INVALID`, `PREPARATION_FAILED`, `TRAINING_DIVERGED`. */
   fit(
     x: Features,
     y: Target,
@@ -31,8 +35,18 @@ const estimators: { [A in TableAlgorithmName]: AnyTableEstimator } = {
   mlp,
   'linear-svm': linearSvm,
   'kernel-svm': kernelSvm,
+  'decision-tree': decisionTree,
+  'random-forest': randomForest,
+  'boosted-trees': boostedTrees,
 };
 
 export function tableEstimatorOf(name: TableAlgorithmName): AnyTableEstimator {
-  return estimators[name];
+  const estimator = estimators[name];
+  return {
+    ...estimator,
+    async fit(x, y, parameters, context) {
+      requireTaken(name, x);
+      return estimator.fit(x, y, parameters, context);
+    },
+  };
 }

@@ -89,7 +89,7 @@ function countDistinct(values: Float32Array): { distinct: Float32Array; counts: 
 }
 
 /** A float32 e with a ≤ e < b, halfway where there is one. */
-function between(a: number, b: number): number {
+export function between(a: number, b: number): number {
   const middle = Math.fround((a + b) / 2);
   // Not −0, which prints and compares as another number here and there.
   return (middle >= a && middle < b ? middle : a) + 0;
@@ -138,11 +138,24 @@ export class BinnedMatrix {
     if (columns.length !== binnings.length || columns.some((column) => column.length !== rows)) {
       throw new RangeError('The columns of a matrix must be equally long, and have a binning each.');
     }
+    return BinnedMatrix.read(kernels, rows, binnings, (feature) => columns[feature]);
+  }
+
+  /**
+   * As `from`, of columns that need not be in memory together.
+   * @param columnOf - `float32 [rows]`, asked for in ascending order; read before the next one is.
+   */
+  static async read(
+    kernels: KernelThreads,
+    rows: number,
+    binnings: readonly Binning[],
+    columnOf: (feature: number) => Float32Array,
+  ): Promise<BinnedMatrix> {
     for (const [feature, binning] of binnings.entries()) checkBinning(binning, feature);
     const before = kernels.mark();
     try {
       const matrix = new BinnedMatrix(kernels, rows, binnings);
-      for (const [feature, values] of columns.entries()) await matrix.#bin(feature, values);
+      for (let feature = 0; feature < binnings.length; feature++) await matrix.#bin(feature, columnOf(feature));
       return matrix;
     } catch (error) {
       kernels.release(before);

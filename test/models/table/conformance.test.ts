@@ -5,6 +5,8 @@ import { describeTableEstimator, type TableSubject } from './conformance.ts';
 
 const quick = { epochs: 30, batchSize: 32, l2: 1e-3 };
 const exact = { epochs: 40, batchSize: 1000 };
+/** Nothing is drawn, and it is one step. */
+const plainTree = { seeded: false, rungs: false, checkpoints: false, least: 0.8 } as const;
 const subjects: Record<string, TableSubject> = {
   'logistic regression of two classes': {
     algorithm: 'logistic-regression',
@@ -88,6 +90,89 @@ const subjects: Record<string, TableSubject> = {
     seeded: false,
     rungs: false,
     perRow: 'c',
+  },
+  'a decision tree of two classes': {
+    algorithm: 'decision-tree',
+    task: 'classify',
+    parameters: { minRows: 5 },
+    exact: { maxDepth: 4, minRows: 1 },
+    ...plainTree,
+  },
+  'a decision tree of four classes, with entropy, pruned': {
+    algorithm: 'decision-tree',
+    task: 'classify',
+    classes: 4,
+    parameters: { minRows: 3, criterion: 'entropy', ccpAlpha: 0.005 },
+    exact: { maxDepth: 4, minRows: 1 },
+    ...plainTree,
+  },
+  'a decision tree for numbers': {
+    algorithm: 'decision-tree',
+    task: 'regress',
+    parameters: { minRows: 5 },
+    exact: { maxDepth: 4, minRows: 1 },
+    ...plainTree,
+  },
+  'a random forest of two classes': {
+    algorithm: 'random-forest',
+    task: 'classify',
+    parameters: { trees: 30 },
+    exact: { bootstrap: 'no', maxFeatures: 'all', trees: 2, maxDepth: 4 },
+    rungs: false,
+  },
+  'a random forest of three classes': {
+    algorithm: 'random-forest',
+    task: 'classify',
+    classes: 3,
+    parameters: { trees: 30, minRows: 2 },
+    exact: { minRows: 1, bootstrap: 'no', maxFeatures: 'all', trees: 2, maxDepth: 4 },
+    rungs: false,
+  },
+  'a random forest for numbers': {
+    algorithm: 'random-forest',
+    task: 'regress',
+    parameters: { trees: 30, bootstrap: 'no', rowShare: 0.7 },
+    exact: { rowShare: 1, maxFeatures: 'all', trees: 2, maxDepth: 4 },
+    rungs: false,
+    least: 0.85,
+  },
+  'boosted trees of two classes': {
+    algorithm: 'boosted-trees',
+    task: 'classify',
+    parameters: { rounds: 30, minRows: 5 },
+    exact: { minRows: 1, minWeight: 0, rounds: 5, numLeaves: 5 },
+    seeded: false,
+  },
+  'boosted trees of three classes, on drawn rows and features, ending early': {
+    algorithm: 'boosted-trees',
+    task: 'classify',
+    classes: 3,
+    parameters: {
+      rounds: 40,
+      minRows: 5,
+      baggingFraction: 0.7,
+      baggingFrequency: 2,
+      featureFraction: 0.8,
+      earlyStoppingRounds: 10,
+      validationShare: 0.2,
+    },
+    exact: {
+      minRows: 1,
+      minWeight: 0,
+      rounds: 5,
+      numLeaves: 5,
+      baggingFraction: 1,
+      featureFraction: 1,
+      earlyStoppingRounds: 0,
+    },
+  },
+  'boosted trees for numbers': {
+    algorithm: 'boosted-trees',
+    task: 'regress',
+    parameters: { rounds: 30, minRows: 5, learningRate: 0.2 },
+    exact: { minRows: 1, rounds: 5, numLeaves: 5 },
+    seeded: false,
+    least: 0.85,
   },
 };
 
