@@ -43,21 +43,18 @@ export const kernelSvm: TableEstimator<'kernel-svm'> = {
       const functions = solutions.slice(0, set.decisions);
       const chosen = supportOf(functions, x.rows);
       const { task, outputs, scale: unit, mean } = set;
-      const model = new FittedKernelSvm(
-        {
-          task,
-          outputs,
-          kernel,
-          scaling: { shift, scale },
-          support: takeRows(rows, chosen),
-          coefficients: Float32Array.from(
-            functions.flatMap(({ coefficients }) => Array.from(chosen, (i) => coefficients[i] * unit)),
-          ),
-          bias: Float32Array.from(functions, ({ bias }) => bias * unit + mean),
-          calibration,
-        },
-        context.threads,
-      );
+      const model = new FittedKernelSvm({
+        task,
+        outputs,
+        kernel,
+        scaling: { shift, scale },
+        support: takeRows(rows, chosen),
+        coefficients: Float32Array.from(
+          functions.flatMap(({ coefficients }) => Array.from(chosen, (i) => coefficients[i] * unit)),
+        ),
+        bias: Float32Array.from(functions, ({ bias }) => bias * unit + mean),
+        calibration,
+      });
       context.progress?.(1, `${chosen.length} support vectors`);
       return model;
     } finally {
@@ -65,7 +62,7 @@ export const kernelSvm: TableEstimator<'kernel-svm'> = {
     }
   },
 
-  load: async (state, { threads }) => loadKernelSvm(state, threads),
+  load: async (state) => loadKernelSvm(state),
 };
 
 function kernelOf(

@@ -2,24 +2,24 @@
 import { TradewindError } from '../../../contracts/errors.ts';
 import { tableTasks, type TableTask } from '../../../contracts/tables.ts';
 import type { ArrayFile } from '../../../compute/arrays/safetensors.ts';
-import type { Graph } from '../../../compute/graph/graph.ts';
+import { Graph } from '../../../compute/graph/graph.ts';
 import type { Tensor } from '../../../compute/graph/program.ts';
-import { putRows, type FeatureRows, type StoredRows } from '../../../compute/kernels/feature-rows.ts';
-import { kernelDecisions, type SvmKernel } from '../../../compute/kernels/kernel-values.ts';
-import { KernelThreads } from '../../../compute/kernels/threads.ts';
+import type { FeatureRows } from '../../../compute/kernels/feature-rows.ts';
+import type { SvmKernel } from '../../../compute/kernels/kernel-values.ts';
+import { encodeModel } from '../../../compute/onnx/model.ts';
+import { openSession, type Session } from '../../../compute/onnx/session.ts';
 import type { Features } from '../../../data/features.ts';
 import { readState } from '../../state.ts';
 import type { FittedTableModel } from '../../table-estimator.ts';
 import {
   decisionsOf,
   lowerProbabilities,
-  probabilitiesOf,
   readCalibration,
   uncalibrated,
   type SigmoidCalibration,
 } from '../sigmoid-calibration.ts';
 import { lowerDecisions } from './lower-kernel.ts';
-import { scaledDense, scaledSparse, type Scaling } from './scaling.ts';
+import type { Scaling } from './scaling.ts';
 
 export type ModelKernel = Extract<SvmKernel, { kind: 'rbf' | 'polynomial' }>;
 
@@ -39,27 +39,28 @@ export interface KernelModel {
 }
 
 const format = 'tradewind-kernel-svm/1';
-/** Numbers of a block of rows. */
-const blockNumbers = 2 ** 22;
-const mostBlockRows = 4096;
+/** Numbers of support vectors that a session may hold: 1 GiB of float64. */
+const mostNumbers = 2 ** 27;
+/** Rows of every block, the last one filled up with zeros: how onnxruntime multiplies depends on their number. */
+const blockRows = 64;
 
 export class FittedKernelSvm implements FittedTableModel {
   readonly algorithm = 'kernel-svm';
   readonly task: TableTask;
   readonly outputs: number;
   readonly #model: KernelModel;
-  readonly #threads: number;
-  #kernels: { threads: KernelThreads; support: StoredRows } | undefined;
+  #session: Promise<Session> | undefined;
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor(model: KernelModel, threads: number) {
+  /** @throws TradewindError `PARAMETER_INVALID` where the support vectors are too large to be served. */
+  constructor(model: KernelModel) {
+    requireServable(model);
     this.task = model.task;
     this.outputs = model.outputs;
     this.#model = model;
-    this.#threads = threads;
   }
 
-  /** One call at a time, in the order of the calls. @throws RangeError for another number of features. */
+  /** By the graph that is served; one call at a time. @throws RangeError for another number of features. */
   async predict(x: Features): Promise<Float32Array> {
     const features = this.#model.scaling.shift.length;
     if (x.names.length !== features) {
@@ -71,36 +72,28 @@ export class FittedKernelSvm implements FittedTableModel {
   }
 
   async #predict(x: Features): Promise<Float32Array> {
-    const decisions = await this.#decisions(x);
-    if (this.task === 'regress') return Float32Array.from(decisions);
-    return probabilitiesOf(decisions, this.#model.calibration, this.outputs);
-  }
-
-  /** float64 `[rows × decisions]`: Σ β k(support vector, x) + b. */
-  async #decisions(x: Features): Promise<Float64Array> {
-    const { kernel, scaling, support, coefficients, bias } = this.#model;
-    const out = new Float64Array(x.rows * bias.length);
+    const features = x.names.length;
+    const out = new Float32Array(x.rows * this.outputs);
     if (x.rows === 0) return out;
-    this.#kernels ??= start(support, this.#threads);
-    const { threads, support: stored } = this.#kernels;
-    const functions = Array.from(bias, (b, k) => ({
-      coefficients: Float64Array.from(coefficients.subarray(k * stored.count, (k + 1) * stored.count)),
-      bias: b,
-    }));
-    const scaled = stored.sparse ? scaledSparse : scaledDense;
-    const limit = limitOf(this.#model);
-    const block = Math.max(1, Math.min(mostBlockRows, Math.floor(blockNumbers / stored.columns)));
-    for (let from = 0; from < x.rows; from += block) {
-      const to = Math.min(x.rows, from + block);
-      const mark = threads.mark();
-      try {
-        const rows = putRows(threads, scaled(x, scaling, from, to, limit));
-        out.set(await kernelDecisions(threads, kernel, rows, stored, functions), from * bias.length);
-      } finally {
-        threads.release(mark);
-      }
+    this.#session ??= this.#open();
+    const session = await this.#session;
+    for (let from = 0; from < x.rows; from += blockRows) {
+      const to = Math.min(x.rows, from + blockRows);
+      const data = denseBlock(x, from, to);
+      const { prediction } = await session.run({
+        features: { datatype: 'float32', shape: [blockRows, features], data },
+      });
+      out.set((prediction.data as Float32Array).subarray(0, (to - from) * this.outputs), from * this.outputs);
     }
     return out;
+  }
+
+  #open(): Promise<Session> {
+    const graph = new Graph();
+    const features = graph.input('features', 'float32', [blockRows, this.#model.scaling.shift.length]);
+    graph.output('prediction', this.lower(graph, features));
+    // One thread, as products are cut by the number of threads and would differ in their last bits.
+    return openSession(encodeModel(graph.toModel()), { threads: 1 });
   }
 
   lower(graph: Graph, features: Tensor<'float32'>): Tensor<'float32'> {
@@ -138,14 +131,36 @@ export class FittedKernelSvm implements FittedTableModel {
 
   async close(): Promise<void> {
     await this.#last;
-    await this.#kernels?.threads.close();
-    this.#kernels = undefined;
+    const session = this.#session;
+    this.#session = undefined;
+    await (await session?.catch(() => undefined))?.close();
   }
 }
 
-function start(support: FeatureRows, count: number): { threads: KernelThreads; support: StoredRows } {
-  const threads = new KernelThreads(count, ['kernel-svm']);
-  return { threads, support: putRows(threads, support) };
+/** float32 `[blockRows × features]`; rows behind the last one are 0. */
+function denseBlock(x: Features, from: number, to: number): Float32Array {
+  const features = x.names.length;
+  const data = new Float32Array(blockRows * features);
+  if (x.kind === 'dense') {
+    data.set(x.values.subarray(from * features, to * features));
+    return data;
+  }
+  const { indptr, indices, values } = x.csr;
+  for (let i = from; i < to; i++) {
+    for (let k = indptr[i]; k < indptr[i + 1]; k++) data[(i - from) * features + indices[k]] = values[k];
+  }
+  return data;
+}
+
+function requireServable({ coefficients, bias, support }: KernelModel): void {
+  const rows = coefficients.length / bias.length;
+  if (rows * support.columns <= mostNumbers) return;
+  throw new TradewindError('PARAMETER_INVALID', {
+    subject: 'The support vectors of kernel-svm',
+    rule: `be at most ${mostNumbers} numbers, all features of each counted`,
+    value: `${rows} vectors of ${support.columns} features`,
+    remedy: 'Keep fewer features, such as the terms of a text, learn from fewer rows, or use linear-svm.',
+  });
 }
 
 /**
@@ -168,7 +183,7 @@ function limitOf({ kernel, support }: KernelModel): number {
 }
 
 /** @throws TradewindError `ARTIFACT_CORRUPT` where the state is of another algorithm, or its arrays do not fit. */
-export function loadKernelSvm(state: ArrayFile, threads: number): FittedKernelSvm {
+export function loadKernelSvm(state: ArrayFile): FittedKernelSvm {
   const read = readState(state, format);
   const task = tableTasks.find((known) => known === read.text('task'));
   const outputs = read.number('outputs');
@@ -208,8 +223,7 @@ export function loadKernelSvm(state: ArrayFile, threads: number): FittedKernelSv
       remedy: 'Train the model again.',
     });
   }
-  const model = { task, outputs, kernel, scaling, support, coefficients, bias, calibration };
-  return new FittedKernelSvm(model, threads);
+  return new FittedKernelSvm({ task, outputs, kernel, scaling, support, coefficients, bias, calibration });
 }
 
 function fitsSparse(

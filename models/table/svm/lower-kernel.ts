@@ -31,18 +31,21 @@ export function lowerDecisions(
   const scaled = g.mul(shifted, g.constant('float32', scale, [scale.length], 'scale'));
   const x = g.max(g.min(scaled, limit), -limit);
   const v = vectors(g, support, rows);
-  let values: Tensor<'float32'>;
+  // In float64, as thousands of terms of both signs lose the digits that are asked for, and a sigmoid makes more of them.
+  const [u, w] = [x, v].map((tensor) => g.cast(tensor, 'float64'));
+  let values: Tensor<'float64'>;
   if (kernel.kind === 'rbf') {
     // exp(−γ ‖x − v‖²) = exp(2γ x·v − γ ‖v‖² − γ ‖x‖²)
-    const norms = g.mul(g.unsqueeze(g.sum(g.mul(v, v), [1]), [0]), -kernel.gamma);
-    const products = g.gemm(x, v, norms, { transB: true, alpha: 2 * kernel.gamma });
-    values = g.exp(g.min(g.sub(products, g.mul(g.sum(g.mul(x, x), [1], true), kernel.gamma)), 0));
+    const norms = g.mul(g.unsqueeze(g.sum(g.mul(w, w), [1]), [0]), -kernel.gamma);
+    const products = g.gemm(u, w, norms, { transB: true, alpha: 2 * kernel.gamma });
+    values = g.exp(g.min(g.sub(products, g.mul(g.sum(g.mul(u, u), [1], true), kernel.gamma)), 0));
   } else {
-    const products = g.gemm(x, v, g.full('float32', [1, 1], kernel.offset), { transB: true, alpha: kernel.gamma });
+    const products = g.gemm(u, w, g.full('float64', [1, 1], kernel.offset), { transB: true, alpha: kernel.gamma });
     values = g.pow(products, kernel.degree);
   }
   const beta = g.constant('float32', coefficients, [bias.length, rows], 'coefficients');
-  return g.gemm(values, beta, b, { transB: true });
+  const sums = g.gemm(values, g.cast(beta, 'float64'), g.cast(b, 'float64'), { transB: true });
+  return g.cast(sums, 'float32');
 }
 
 /** Support vectors as float32 `[rows, features]`; sparse ones are spread when a session is opened. */

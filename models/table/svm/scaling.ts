@@ -31,70 +31,44 @@ export function scalingOf(x: Features, weights?: Float32Array): Scaling & { devi
   };
 }
 
-/** Rows in the form that they come in. */
+/** Rows in the form that they come in; with a column of zeros where there are no features. */
 export function scaledRows(x: Features, scaling: Scaling): FeatureRows {
-  return x.kind === 'dense' ? scaledDense(x, scaling, 0, x.rows) : scaledSparse(x, scaling, 0, x.rows);
+  return x.kind === 'dense' ? scaledDense(x, scaling) : scaledSparse(x, scaling);
 }
 
-/**
- * Rows [from, to) as a dense matrix, of one column of zeros where there are no features.
- * @param limit - scaled values are within [−limit, limit].
- */
-export function scaledDense(x: Features, scaling: Scaling, from: number, to: number, limit = Infinity): DenseRows {
+function scaledDense(x: Features & { kind: 'dense' }, { shift, scale }: Scaling): DenseRows {
   const features = x.names.length;
-  const { shift, scale } = scaling;
-  const columns = Math.max(1, features);
-  const values = new Float32Array((to - from) * columns);
-  const scaled = (value: number, j: number) => Math.min(limit, Math.max(-limit, (value - shift[j]) * scale[j]));
-  if (x.kind === 'dense') {
-    for (let i = from, at = 0; i < to; i++) {
-      for (let j = 0; j < features; j++, at++) values[at] = scaled(x.values[i * features + j], j);
-    }
-    return { values, columns };
+  if (features === 0) return { values: new Float32Array(x.rows), columns: 1 };
+  const values = new Float32Array(x.values.length);
+  for (let i = 0, at = 0; i < x.rows; i++) {
+    for (let j = 0; j < features; j++, at++) values[at] = (x.values[at] - shift[j]) * scale[j];
   }
-  const empty = Float32Array.from({ length: columns }, (_, j) => (j < features ? scaled(0, j) : 0));
-  const { indptr, indices, values: entries } = x.csr;
-  for (let i = from; i < to; i++) {
-    const at = (i - from) * columns;
-    values.set(empty, at);
-    for (let k = indptr[i]; k < indptr[i + 1]; k++) values[at + indices[k]] = scaled(entries[k], indices[k]);
-  }
-  return { values, columns };
+  return { values, columns: features };
 }
 
-/** As `scaledDense`, without the zeros. */
-export function scaledSparse(x: Features, scaling: Scaling, from: number, to: number, limit = Infinity): SparseRows {
-  const features = x.names.length;
-  const { shift, scale } = scaling;
-  const shifted = Int32Array.from([...shift.keys()].filter((j) => shift[j] !== 0 && scale[j] !== 0));
-  const most = x.kind === 'dense' ? (to - from) * features : x.csr.indptr[to] - x.csr.indptr[from];
-  const room = most + (x.kind === 'dense' ? 0 : (to - from) * shifted.length);
-  const indptr = new Int32Array(to - from + 1);
+function scaledSparse(x: Features & { kind: 'sparse' }, { shift, scale }: Scaling): SparseRows {
+  const { csr } = x;
+  const shifted = Int32Array.from([...shift.keys()].filter((j) => shift[j] !== 0));
+  const indptr = new Int32Array(x.rows + 1);
+  const room = csr.indices.length + x.rows * shifted.length;
   const indices = new Int32Array(room);
   const values = new Float32Array(room);
   let end = 0;
   const add = (j: number, value: number) => {
-    const scaled = Math.fround(Math.min(limit, Math.max(-limit, (value - shift[j]) * scale[j])));
-    if (scaled === 0) return;
-    indices[end] = j;
-    values[end++] = scaled;
+    values[end] = (value - shift[j]) * scale[j];
+    if (values[end] !== 0) indices[end++] = j;
   };
-  for (let i = from; i < to; i++) {
-    if (x.kind === 'dense') {
-      for (let j = 0; j < features; j++) add(j, x.values[i * features + j]);
-    } else {
-      const { csr } = x;
-      let s = 0;
-      for (let k = csr.indptr[i]; k < csr.indptr[i + 1]; k++) {
-        for (; s < shifted.length && shifted[s] < csr.indices[k]; s++) add(shifted[s], 0);
-        if (s < shifted.length && shifted[s] === csr.indices[k]) s++;
-        add(csr.indices[k], csr.values[k]);
-      }
-      for (; s < shifted.length; s++) add(shifted[s], 0);
+  for (let i = 0; i < x.rows; i++) {
+    let s = 0;
+    for (let k = csr.indptr[i]; k < csr.indptr[i + 1]; k++) {
+      for (; s < shifted.length && shifted[s] < csr.indices[k]; s++) add(shifted[s], 0);
+      if (s < shifted.length && shifted[s] === csr.indices[k]) s++;
+      add(csr.indices[k], csr.values[k]);
     }
-    indptr[i - from + 1] = end;
+    for (; s < shifted.length; s++) add(shifted[s], 0);
+    indptr[i + 1] = end;
   }
-  return { indptr, indices: indices.slice(0, end), values: values.slice(0, end), columns: Math.max(1, features) };
+  return { indptr, indices: indices.slice(0, end), values: values.slice(0, end), columns: Math.max(1, x.names.length) };
 }
 
 /** Some rows, in the order in which they are named. */
