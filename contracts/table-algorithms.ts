@@ -95,6 +95,38 @@ const impurity = {
   },
 } as const satisfies ParameterTable;
 
+/** Of networks. */
+const network = {
+  norm: {
+    kind: 'choice',
+    choices: ['none', 'batch', 'layer'],
+    default: 'none',
+    doc: "What is normalised before a rectifier: each unit over the batch's rows, or each row over its units.",
+  },
+  dropout: { kind: 'number', min: 0, max: 0.9, default: 0, doc: 'Share of units left out in a training step.' },
+  classWeight: {
+    kind: 'choice',
+    choices: ['none', 'balanced'],
+    default: 'none',
+    doc: 'Whether a row of a rare class weighs more: rows / (classes · rows of its class).',
+  },
+  earlyStoppingRounds: {
+    kind: 'integer',
+    min: 0,
+    max: 10_000,
+    default: 0,
+    log: true,
+    doc: 'Training ends after so many epochs that do not better the loss on rows set apart, and is what it was after the best; 0: it does not.',
+  },
+  validationShare: {
+    kind: 'number',
+    min: 0.01,
+    max: 0.5,
+    default: 0.1,
+    doc: 'Share of the training rows that is set apart for it.',
+  },
+} as const satisfies ParameterTable;
+
 const share = { kind: 'number', min: 0.01, max: 1, default: 1 } as const;
 
 export const tableAlgorithms = {
@@ -110,15 +142,78 @@ export const tableAlgorithms = {
   },
   mlp: {
     title: 'Multilayer perceptron',
-    tasks: ['classify'],
+    tasks: ['classify', 'regress'],
     parameters: {
       hidden: { kind: 'integer', min: 1, max: 4096, default: 64, log: true, doc: 'Units of each hidden layer.' },
       layers: { kind: 'integer', min: 1, max: 8, default: 1, doc: 'Hidden layers, with ReLU.' },
-      dropout: { kind: 'number', min: 0, max: 0.9, default: 0, doc: 'Share of units left out in a training step.' },
+      ...network,
       l2,
       ...training,
       learningRate: { ...training.learningRate, default: 0.005 },
       epochs: { ...training.epochs, default: 50 },
+    },
+  },
+  cnn: {
+    title: 'Convolutional network',
+    tasks: ['classify', 'regress'],
+    parameters: {
+      imageHeight: {
+        kind: 'integer',
+        min: 0,
+        max: 1024,
+        default: 0,
+        log: true,
+        doc: 'Rows of pixels. Features are pixels row by row from the top; 0: as many as there are columns.',
+      },
+      imageWidth: {
+        kind: 'integer',
+        min: 0,
+        max: 1024,
+        default: 0,
+        log: true,
+        doc: 'Columns of pixels; 0: as many as there are rows.',
+      },
+      channels: { kind: 'integer', min: 1, max: 64, default: 1, doc: 'Features of a pixel, side by side.' },
+      blocks: {
+        kind: 'integer',
+        min: 1,
+        max: 6,
+        default: 2,
+        doc: 'Of a convolution of 3 × 3, a pool of 2 × 2 and ReLU.',
+      },
+      filters: {
+        kind: 'integer',
+        min: 1,
+        max: 512,
+        default: 16,
+        log: true,
+        doc: 'Channels that the first block makes; each makes twice those of the one before.',
+      },
+      hidden: {
+        kind: 'integer',
+        min: 0,
+        max: 4096,
+        default: 64,
+        log: true,
+        doc: 'Units of the layer after the blocks; 0: none.',
+      },
+      maxShift: {
+        kind: 'integer',
+        min: 0,
+        max: 16,
+        default: 0,
+        doc: 'Pixels by which an image is moved at most in a training step, up or down, left or right.',
+      },
+      ...network,
+      norm: { ...network.norm, default: 'batch' },
+      dropout: {
+        ...network.dropout,
+        doc: 'Share of what goes into a layer after the blocks that a training step leaves out.',
+      },
+      l2,
+      ...training,
+      learningRate: { ...training.learningRate, default: 0.003 },
+      epochs: { ...training.epochs, default: 15 },
     },
   },
   'linear-svm': {

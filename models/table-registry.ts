@@ -7,6 +7,7 @@ import type { Target } from '../data/table.ts';
 import type { FittedTableModel, TableFitContext } from './table-estimator.ts';
 import { requireTaken } from './special-features.ts';
 import { boostedTrees } from './table/boosted-trees.ts';
+import { cnn } from './table/cnn.ts';
 import { decisionTree } from './table/decision-tree.ts';
 import { kernelSvm } from './table/kernel-svm.ts';
 import { linearRegression } from './table/linear-regression.ts';
@@ -33,6 +34,7 @@ const estimators: { [A in TableAlgorithmName]: AnyTableEstimator } = {
   'logistic-regression': logisticRegression,
   'linear-regression': linearRegression,
   mlp,
+  cnn,
   'linear-svm': linearSvm,
   'kernel-svm': kernelSvm,
   'decision-tree': decisionTree,

@@ -21,6 +21,8 @@ export interface Position {
   stopped: boolean;
   /** Parameters and slots by the names of the model's inputs. */
   states: States;
+  /** Where a training may end early: the epoch of the least loss on rows set apart, and parameters and statistics then. */
+  best?: { epoch: number; loss: number; states: States };
 }
 
 /** What makes a training another one, so that its checkpoint does not fit. */
@@ -36,15 +38,19 @@ export interface Identity {
 const format = 'tradewind-training/1';
 
 export function writeCheckpoint(position: Position, identity: Identity, program: TrainingProgram): ArrayFile {
-  const { epoch, batch, step, lossSum, losses, memory, stopped, states } = position;
+  const { epoch, batch, step, lossSum, losses, memory, stopped, states, best } = position;
   const arrays: ArrayFile['arrays'] = { losses: { data: Float64Array.of(...losses, lossSum) } };
-  for (const { name, shape } of program.states) arrays[name] = { data: states[name], shape: [...shape] };
+  for (const { name, shape } of program.states) {
+    arrays[name] = { data: states[name], shape: [...shape] };
+    if (best && keptOfBest(name)) arrays[`best/${name}`] = { data: best.states[name], shape: [...shape] };
+  }
   return {
     arrays,
     metadata: {
       format,
       ...texts(identity),
       ...texts({ epoch, batch, step, stopped }),
+      ...(best && texts({ bestEpoch: best.epoch, bestLoss: best.loss })),
       // As text, since JSON has no infinity.
       memory: JSON.stringify(Object.entries(memory).map(([name, value]) => [name, String(value)])),
     },
@@ -64,13 +70,16 @@ export function readCheckpoint(
   }
   const losses = Array.from((arrays['losses']?.data as Float64Array | undefined) ?? []);
   if (losses.length === 0) throw unfit('its losses must be there');
-  const states = program.states.map(({ name, shape }) => {
-    const data = arrays[name]?.data;
-    if (!(data instanceof Float32Array) || data.length !== elements(shape)) {
-      throw unfit(`it must hold the state "${name}" of ${elements(shape)} float32`);
-    }
-    return [name, data] as const;
-  });
+  const statesAt = (prefix: string, wanted: TrainingProgram['states']): States =>
+    Object.fromEntries(
+      wanted.map(({ name, shape }) => {
+        const data = arrays[`${prefix}${name}`]?.data;
+        if (!(data instanceof Float32Array) || data.length !== elements(shape)) {
+          throw unfit(`it must hold the state "${prefix}${name}" of ${elements(shape)} float32`);
+        }
+        return [name, data];
+      }),
+    );
   return {
     epoch: Number(metadata['epoch']),
     batch: Number(metadata['batch']),
@@ -81,9 +90,22 @@ export function readCheckpoint(
       (JSON.parse(metadata['memory']) as [string, string][]).map(([name, value]) => [name, Number(value)]),
     ),
     stopped: metadata['stopped'] === 'true',
-    states: Object.fromEntries(states),
+    states: statesAt('', program.states),
+    ...(metadata['bestEpoch'] !== undefined && {
+      best: {
+        epoch: Number(metadata['bestEpoch']),
+        loss: Number(metadata['bestLoss']),
+        states: statesAt(
+          'best/',
+          program.states.filter(({ name }) => keptOfBest(name)),
+        ),
+      },
+    }),
   };
 }
+
+/** What an optimizer remembers is of no use at the end. */
+export const keptOfBest = (state: string): boolean => !state.startsWith('slots/');
 
 function unfit(rule: string, value?: string): TradewindError {
   return new TradewindError('ARTIFACT_CORRUPT', {

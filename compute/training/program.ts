@@ -4,6 +4,7 @@
  * optimizer remembers go round in the loop and come out at the end of a run.
  */
 import { createHash } from 'node:crypto';
+import { formatShape, sameShape } from '../graph/dimensions.ts';
 import { Graph } from '../graph/graph.ts';
 import { gradients } from '../graph/gradients.ts';
 import { CountedRandom } from '../graph/layers/random.ts';
@@ -18,6 +19,12 @@ export interface ParameterDefinition {
   readonly initial: Initializer;
   /** Whether weight decay applies to it; true by default. Biases and gains are usually left alone. */
   readonly decay?: boolean;
+}
+
+/** A number or array that is followed from step to step without a gradient, such as a running mean. */
+export interface StatisticDefinition {
+  readonly shape: readonly number[];
+  readonly initial: Initializer;
 }
 
 export type DataElement = 'float32' | 'int32' | 'int64' | 'uint8';
@@ -42,6 +49,10 @@ export interface TrainingStep<P extends string, R extends Columns, T extends Col
   readonly random: CountedRandom;
   /** Batches done since the beginning, 0 in the first. */
   readonly step: Tensor<'int64'>;
+  /** As the step before left them. */
+  readonly statistics: Readonly<Record<string, Tensor<'float32'>>>;
+  /** Leaves a statistic of the same shape for the next step; one that is not left stays what it was. */
+  follow(name: string, value: Tensor<'float32'>): void;
 }
 
 export interface TrainingDefinition<
@@ -50,6 +61,8 @@ export interface TrainingDefinition<
   T extends Columns = Columns,
 > {
   readonly parameters: Readonly<Record<P, ParameterDefinition>>;
+  /** None by default. */
+  readonly statistics?: Readonly<Record<string, StatisticDefinition>>;
   /** Columns of the training data: of each, a batch has the rows that are its turn. */
   readonly rows: R;
   /** Arrays that every batch sees as a whole, by their whole shape: features of items, an adjacency. */
@@ -71,6 +84,7 @@ export const tensorNames = {
   table: (table: string) => `tables/${table}`,
   parameter: (name: string) => `parameters/${name}`,
   slot: (parameter: string, slot: string) => `slots/${parameter}/${slot}`,
+  statistic: (name: string) => `statistics/${name}`,
   next: (state: string) => `next/${state}`,
   /** int32 `[rows]`: the rows in the order in which they are taken. */
   order: 'order',
@@ -89,7 +103,7 @@ export interface TrainingProgram {
   readonly model: Uint8Array;
   /** SHA-256 of the model: a checkpoint fits no other one. */
   readonly digest: string;
-  /** Names of parameters and slots as the model's inputs have them, with their shapes, in a fixed order. */
+  /** Names of parameters, slots and statistics as the model's inputs have them, with their shapes, in a fixed order. */
   readonly states: readonly { name: string; shape: readonly number[] }[];
 }
 
@@ -103,7 +117,7 @@ export function trainingProgram<P extends string, R extends Columns, T extends C
   definition: TrainingDefinition<P, R, T>,
 ): TrainingProgram {
   const { parameters, rows, tables = {} as T, optimizer, batchSize, clip, weightDecay = 0 } = definition;
-  const { learningRate } = definition;
+  const { learningRate, statistics = {} } = definition;
   if (!Number.isInteger(batchSize) || batchSize < 1) {
     throw new RangeError(`The batch size must be an integer of at least 1. Got ${batchSize}.`);
   }
@@ -113,11 +127,16 @@ export function trainingProgram<P extends string, R extends Columns, T extends C
   if (Object.keys(parameters).length === 0) throw new GraphError('A training program needs a parameter.');
   const schedule = typeof learningRate === 'number' ? constant(learningRate) : learningRate;
   const names = Object.keys(parameters) as P[];
+  const followed = Object.entries(statistics).map(([name, { shape }]) => ({
+    name: tensorNames.statistic(name),
+    shape,
+  }));
   const states = names.flatMap((name) => {
     const { shape } = parameters[name];
     const slots = optimizer.slots.map((slot) => ({ name: tensorNames.slot(name, slot), shape }));
     return [{ name: tensorNames.parameter(name), shape }, ...slots];
   });
+  states.push(...followed);
 
   const graph = new Graph();
   const columns = entries(rows).map(([name, { type, shape }]) => {
@@ -149,6 +168,10 @@ export function trainingProgram<P extends string, R extends Columns, T extends C
     const step = now.states[tensorNames.step] as Tensor<'int64'>;
     const state = (name: string) => now.states[name] as Tensor<'float32'>;
     const current = names.map((name) => state(tensorNames.parameter(name)));
+    const before = Object.fromEntries(
+      Object.keys(statistics).map((name) => [name, state(tensorNames.statistic(name))]),
+    );
+    const left = { ...before };
     const loss = definition.loss({
       graph: body,
       parameters: Object.fromEntries(names.map((name, i) => [name, current[i]])) as Record<P, Tensor<'float32'>>,
@@ -156,6 +179,16 @@ export function trainingProgram<P extends string, R extends Columns, T extends C
       tables: Object.fromEntries(shared.map(([name, table]) => [name, body.capture(table)])) as never,
       random: new CountedRandom(body, body.capture(seed), step),
       step,
+      statistics: before,
+      follow(name, value) {
+        if (!Object.hasOwn(left, name) || !sameShape(value.shape, left[name].shape)) {
+          const shape = formatShape(value.shape);
+          throw new GraphError(
+            `A followed statistic must be one of the program, of its shape. Got "${name}" ${shape}.`,
+          );
+        }
+        left[name] = value;
+      },
     });
     // In TypeScript it cannot be anything else; in JavaScript it can.
     const type: string | undefined = (loss as Tensor | undefined)?.type;
@@ -183,6 +216,7 @@ export function trainingProgram<P extends string, R extends Columns, T extends C
       next[tensorNames.parameter(name)] = updates[i].parameter;
       for (const slot of optimizer.slots) next[tensorNames.slot(name, slot)] = updates[i].slots[slot];
     }
+    for (const [name, value] of Object.entries(left)) next[tensorNames.statistic(name)] = value;
     // False for NaN as well, and then nothing more is learned from it.
     return { states: next, collected: { loss }, proceed: body.lessOrEqual(body.abs(loss), largestFloat) };
   });

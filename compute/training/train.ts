@@ -5,26 +5,16 @@
  * A run blocks its thread (see `onnx/session.ts`), so this is for compute processes.
  */
 import type { Execution } from '../../contracts/execution.ts';
-import { TradewindError } from '../../contracts/errors.ts';
 import { Random } from '../../contracts/random.ts';
 import type { ArrayFile } from '../arrays/safetensors.ts';
 import { openSession, type Session, type TensorValue } from '../onnx/session.ts';
 import { divergence, notFinite } from './divergence.ts';
 import { elements } from './initializers.ts';
-import { tensorNames, type ColumnDefinition, type TrainingProgram } from './program.ts';
-import { readCheckpoint, writeCheckpoint, type Position } from './checkpoint.ts';
+import { dataFeeds, type ColumnData, type TrainingData } from './feeds.ts';
+import { tensorNames, type TrainingProgram } from './program.ts';
+import { keptOfBest, readCheckpoint, writeCheckpoint, type Position } from './checkpoint.ts';
 
-export type ColumnData = Float32Array | Int32Array | BigInt64Array | Uint8Array;
-
-export interface TrainingData {
-  /** Number of rows, at least 1. */
-  readonly count: number;
-  /** Row-major `[count, …shape]`; read, never copied. */
-  readonly rows: Readonly<Record<string, ColumnData>>;
-  readonly tables?: Readonly<Record<string, ColumnData>>;
-  /** Of the whole, where it is known: then a checkpoint of other data is refused. */
-  readonly digest?: string;
-}
+export type { ColumnData, TrainingData } from './feeds.ts';
 
 export interface TrainingReport {
   /** Epochs done. */
@@ -33,8 +23,25 @@ export interface TrainingReport {
   readonly losses: readonly number[];
   /** Kept from call to call, in checkpoints too: what an early stopping has to remember, such as the best value so far. */
   readonly memory: Record<string, number>;
-  /** After the epoch; views that are good until the call ends. */
-  readonly parameters: Readonly<Record<string, Float32Array>>;
+  /**
+   * After the epoch, or, of a training that may end early, after the best one so far; views that are good until the call
+   * ends.
+   */
+  readonly parameters: Arrays;
+  readonly statistics: Arrays;
+}
+
+export type Arrays = Readonly<Record<string, Float32Array>>;
+
+/**
+ * Ends a training whose loss on rows set apart gets no better; what comes out is what it was after the best epoch
+ * (L. Prechelt, "Early Stopping - But When?", 1998).
+ */
+export interface EarlyStopping {
+  /** Epochs in a row without a lower loss, at least 1. */
+  readonly patience: number;
+  /** A function of nothing else, for the same bytes after a resume. What is no number is no improvement. */
+  readonly loss: (parameters: Arrays, statistics: Arrays) => Promise<number>;
 }
 
 export interface TrainingOptions {
@@ -54,6 +61,7 @@ export interface TrainingOptions {
    * that epoch again, with the memory of then.
    */
   afterEpoch?(report: TrainingReport): boolean | void | Promise<boolean | void>;
+  readonly earlyStopping?: EarlyStopping;
   /** A state that `checkpoint` was given by an interrupted training of the same program, data and seed. */
   readonly resume?: ArrayFile;
   checkpoint?(state: ArrayFile, step: number): Promise<void>;
@@ -72,8 +80,11 @@ export interface TrainingMemory {
   readonly peak: number;
 }
 
+type Shaped = Readonly<Record<string, { data: Float32Array; shape: readonly number[] }>>;
+
 export interface Trained {
-  readonly parameters: Readonly<Record<string, { data: Float32Array; shape: readonly number[] }>>;
+  readonly parameters: Shaped;
+  readonly statistics: Shaped;
   /** Mean loss of each epoch. */
   readonly losses: readonly number[];
   readonly memory: TrainingMemory;
@@ -99,6 +110,7 @@ export async function train(program: TrainingProgram, data: TrainingData, option
     shuffle = true,
     runMilliseconds = 500,
     checkpointMilliseconds = 5000,
+    earlyStopping,
   } = options;
   if (!Number.isInteger(epochs) || epochs < 0) {
     throw new RangeError(`The number of epochs must be an integer of at least 0. Got ${epochs}.`);
@@ -160,16 +172,10 @@ export async function train(program: TrainingProgram, data: TrainingData, option
       const loss = position.lossSum / data.count;
       position.losses.push(loss);
       Object.assign(position, { epoch: position.epoch + 1, batch: 0, lossSum: 0 });
-      const parameters = parametersOf(program, position.states);
-      const views = Object.fromEntries(Object.entries(parameters).map(([name, value]) => [name, value.data]));
-      if (
-        (await options.afterEpoch?.({
-          epoch: position.epoch,
-          losses: position.losses,
-          memory: position.memory,
-          parameters: views,
-        })) === false
-      ) {
+      if (earlyStopping) await judge(earlyStopping);
+      const { epoch, losses, memory: remembered } = position;
+      const now = viewsOf(program, position.best?.states ?? position.states);
+      if ((await options.afterEpoch?.({ epoch, losses, memory: remembered, ...now })) === false) {
         position.stopped = true;
       }
       if (position.epoch < epochs) saved = await save(saved);
@@ -177,7 +183,26 @@ export async function train(program: TrainingProgram, data: TrainingData, option
   } finally {
     await session.close();
   }
-  return { parameters: parametersOf(program, position.states), losses: position.losses, memory: memory() };
+  const end = position.best?.states ?? position.states;
+  const { parameters, statistics } = program.definition;
+  return {
+    parameters: shaped(parameters, end, tensorNames.parameter),
+    statistics: shaped(statistics ?? {}, end, tensorNames.statistic),
+    losses: position.losses,
+    memory: memory(),
+  };
+
+  async function judge({ patience, loss }: EarlyStopping): Promise<void> {
+    const { epoch, states, best } = position;
+    const { parameters, statistics } = viewsOf(program, states);
+    const found = await loss(parameters, statistics);
+    if (best === undefined || found < best.loss) {
+      const kept = Object.fromEntries(Object.entries(states).filter(([name]) => keptOfBest(name)));
+      position.best = { epoch, loss: Number.isNaN(found) ? Infinity : found, states: kept };
+    } else if (epoch - best.epoch >= patience) {
+      position.stopped = true;
+    }
+  }
 
   async function save(last: number): Promise<number> {
     if (options.checkpoint === undefined || performance.now() - last < checkpointMilliseconds) return last;
@@ -257,73 +282,20 @@ const integer = (value: number): TensorValue => ({
   data: BigInt64Array.of(BigInt(value)),
 });
 
-/** @throws RangeError where the data has not the program's columns. */
-function dataFeeds({ definition }: TrainingProgram, data: TrainingData): Record<string, TensorValue> {
-  const { count, rows, tables = {} } = data;
-  if (!Number.isInteger(count) || count < 1 || count > 0x7fff_ffff) {
-    throw new RangeError(`The number of rows must be an integer in [1, 2^31). Got ${count}.`);
-  }
-  const feeds: Record<string, TensorValue> = {};
-  const add = (
-    what: string,
-    given: typeof rows,
-    name: string,
-    { type, shape, below }: ColumnDefinition,
-    leading: number[],
-  ) => {
-    const array = given[name];
-    const size = elements([...leading, ...shape]);
-    if (array?.length !== size || array.constructor !== arrayTypes[type]) {
-      const got = array === undefined ? 'nothing' : `${array.constructor.name} of ${array.length}`;
-      throw new RangeError(
-        `${what} "${name}" of the data must be ${arrayTypes[type].name} of ${size} elements. Got ${got}.`,
-      );
-    }
-    if (below !== undefined)
-      requireBelow(what, name, array as Exclude<ColumnData, Float32Array>, below, elements(shape));
-    const tensor = what === 'Column' ? tensorNames.row(name) : tensorNames.table(name);
-    feeds[tensor] = { datatype: type, shape: [...leading, ...shape], data: array };
-  };
-  const unknown = [
-    ...Object.keys(rows).filter((name) => !Object.hasOwn(definition.rows, name)),
-    ...Object.keys(tables).filter((name) => !Object.hasOwn(definition.tables ?? {}, name)),
-  ];
-  if (unknown.length > 0) throw new RangeError(`The program has no column or table "${unknown[0]}".`);
-  for (const [name, column] of Object.entries(definition.rows)) add('Column', rows, name, column, [count]);
-  for (const [name, table] of Object.entries(definition.tables ?? {})) add('Table', tables, name, table, []);
-  return feeds;
-}
-
-/** @throws TradewindError `VALIDATION_FAILED` where an index is none: onnxruntime would count −1 from the end. */
-function requireBelow(
-  what: string,
-  name: string,
-  values: Exclude<ColumnData, Float32Array>,
-  below: number,
-  width: number,
-): void {
-  for (let i = 0; i < values.length; i++) {
-    if (values[i] >= 0 && values[i] < below) continue;
-    throw new TradewindError('VALIDATION_FAILED', {
-      subject: `${what} "${name}" in row ${Math.floor(i / Math.max(1, width)) + 1}`,
-      rule: `be an index in [0, ${below})`,
-      value: String(values[i]),
-      remedy: 'Leave rows without a value out, or give them an index of their own.',
-    });
-  }
-}
-
-const arrayTypes = { float32: Float32Array, int32: Int32Array, int64: BigInt64Array, uint8: Uint8Array } as const;
-
 function initialStates({ definition, states }: TrainingProgram, seed: number): States {
+  const { parameters, statistics = {} } = definition;
   const known = new Map<string, Float32Array>();
-  for (const [i, [name, { shape, initial }]] of Object.entries(definition.parameters).entries()) {
+  const begins = [
+    ...Object.entries(parameters).map(([name, start]) => [name, tensorNames.parameter(name), start] as const),
+    ...Object.entries(statistics).map(([name, start]) => [name, tensorNames.statistic(name), start] as const),
+  ];
+  for (const [i, [name, tensor, { shape, initial }]] of begins.entries()) {
     const values = initial(shape, new Random(seed, initialStream(i)));
     if (values.length !== elements(shape) || values.some((value) => !Number.isFinite(value))) {
       const bad = values.find((value) => !Number.isFinite(value)) ?? `${values.length} numbers`;
       throw new RangeError(`The parameter "${name}" must begin with ${elements(shape)} finite numbers. Got ${bad}.`);
     }
-    known.set(tensorNames.parameter(name), values);
+    known.set(tensor, values);
   }
   return Object.fromEntries(
     states.map(({ name, shape }) => [name, known.get(name) ?? new Float32Array(elements(shape))]),
@@ -340,13 +312,23 @@ function fillOrder(order: Int32Array, random: Random | undefined): void {
   }
 }
 
-function parametersOf({ definition }: TrainingProgram, states: States): Trained['parameters'] {
+function shaped(
+  definitions: Readonly<Record<string, { readonly shape: readonly number[] }>>,
+  states: States,
+  tensor: (name: string) => string,
+): Shaped {
   return Object.fromEntries(
-    Object.entries(definition.parameters).map(([name, { shape }]) => [
-      name,
-      { data: states[tensorNames.parameter(name)], shape },
-    ]),
+    Object.entries(definitions).map(([name, { shape }]) => [name, { data: states[tensor(name)], shape }]),
   );
+}
+
+function viewsOf({ definition }: TrainingProgram, states: States): { parameters: Arrays; statistics: Arrays } {
+  const views = (names: object, tensor: (name: string) => string): Arrays =>
+    Object.fromEntries(Object.keys(names).map((name) => [name, states[tensor(name)]]));
+  return {
+    parameters: views(definition.parameters, tensorNames.parameter),
+    statistics: views(definition.statistics ?? {}, tensorNames.statistic),
+  };
 }
 
 function note(position: Position, epochs: number, count: number, batchSize: number, memory: TrainingMemory): string {

@@ -4,10 +4,9 @@
  * rows best without features; a round adds a tree, or one for each of more than two classes.
  */
 import { completeParameters } from '../../contracts/parameters.ts';
-import { Random } from '../../contracts/random.ts';
 import { tableAlgorithms, type TableParametersOf } from '../../contracts/table-algorithms.ts';
-import type { Target } from '../../data/table.ts';
 import type { TableEstimator } from '../table-estimator.ts';
+import { setApart } from './held-rows.ts';
 import { fingerprintOf } from './svm/checkpoints.ts';
 import { withBinnedRows } from './trees/binned-rows.ts';
 import { boost } from './trees/boosting.ts';
@@ -56,29 +55,3 @@ export const boostedTrees: TableEstimator<'boosted-trees'> = {
 
   load: async (state) => loadTrees('boosted-trees', state),
 };
-
-/**
- * A share of the rows of each class, or of all: drawn, and at least one row of each stays.
- * @returns both ascending.
- */
-function setApart(
-  rows: Int32Array,
-  y: Target,
-  share: number,
-  seed: number,
-): { training: Int32Array; held: Int32Array } {
-  const random = new Random(seed);
-  const classes = y.kind === 'classes' ? y.classes.length : 1;
-  const members = Array.from({ length: classes }, (): number[] => []);
-  for (const row of rows) members[y.kind === 'classes' ? y.codes[row] : 0].push(row);
-  const [training, held]: number[][] = [[], []];
-  for (const own of members) {
-    const count = Math.min(Math.round(share * own.length), own.length - 1);
-    for (let k = 0; k < count; k++) {
-      const other = k + random.integer(own.length - k);
-      [own[k], own[other]] = [own[other], own[k]];
-    }
-    for (const [k, row] of own.entries()) (k < count ? held : training).push(row);
-  }
-  return { training: Int32Array.from(training).sort(), held: Int32Array.from(held).sort() };
-}

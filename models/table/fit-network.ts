@@ -7,54 +7,36 @@
  *
  * The bytes of a trained network depend on the number of threads (docs/adr/0006), not on checkpoints or timing.
  */
-import { createHash } from 'node:crypto';
 import { TradewindError } from '../../contracts/errors.ts';
 import type { TableAlgorithmName } from '../../contracts/table-algorithms.ts';
-import type { Graph } from '../../compute/graph/graph.ts';
-import { binaryCrossEntropy, softmaxCrossEntropy, squaredError } from '../../compute/graph/layers/losses.ts';
-import { dropout } from '../../compute/graph/layers/random.ts';
-import type { Tensor } from '../../compute/graph/program.ts';
-import { he, zeros } from '../../compute/training/initializers.ts';
-import { adam } from '../../compute/training/optimizers.ts';
-import {
-  trainingProgram,
-  type ColumnDefinition,
-  type ParameterDefinition,
-  type TrainingProgram,
-  type TrainingStep,
-} from '../../compute/training/program.ts';
-import { cosine } from '../../compute/training/schedules.ts';
-import { train, type ColumnData, type TrainingData } from '../../compute/training/train.ts';
+import { epsilon } from '../../compute/graph/layers/normalization.ts';
+import { train, type Arrays, type TrainingData } from '../../compute/training/train.ts';
 import type { Features } from '../../data/features.ts';
-import type { Target } from '../../data/table.ts';
+import { takeTarget, type Target } from '../../data/table.ts';
 import type { FittedTableModel, TableFitContext } from '../table-estimator.ts';
 import { FittedNetwork, type Network } from './fitted-network.ts';
-import { momentsOf } from './moments.ts';
-import { forward, logitsOf, type FeatureRows, type Layer } from './network.ts';
-import { checkedWeights } from './row-weights.ts';
-import { entriesOf } from './sparse-product.ts';
+import { meanLoss, pickRows, setApart } from './held-rows.ts';
+import type { Block } from './images.ts';
+import type { Layer } from './network.ts';
+import { digestOf, inputsOf, targetOf, type Inputs, type TrainingTarget } from './network-data.ts';
+import { programOf, runningOf, stagesOf, type ProgramDesign, type Stage } from './network-program.ts';
+import { balancedWeights, checkedWeights } from './row-weights.ts';
 
-export interface NetworkDesign {
+export interface NetworkDesign extends ProgramDesign {
   readonly algorithm: TableAlgorithmName;
-  /** Units of each hidden layer. */
-  readonly hidden: readonly number[];
-  /** In [0, 1). */
-  readonly dropout: number;
-  /**
-   * Deviation of features in the program: 1 for all, or their own where it is less than 1, so that rare words do not
-   * become loud.
-   */
-  readonly scale: 'unit' | 'atMostUnit';
-  readonly l2: number;
-  /** Whose weights the penalty is on: those of the features' own units, or those of the program. */
-  readonly penalty: 'own' | 'program';
-  readonly learningRate: number;
-  readonly epochs: number;
-  readonly batchSize: number;
+  /** Whether the rows of each class weigh the same together; `none` when left out. */
+  readonly classWeight?: 'none' | 'balanced';
+  /** Epochs without a better loss on rows set apart after which training ends; 0, or left out: none are set apart. */
+  readonly earlyStoppingRounds?: number;
+  readonly validationShare?: number;
 }
 
-/** A penalty beyond it leaves nothing of a weight either. */
-const largestPenalty = 1e6;
+/** Rows with a target, and what each weighs. */
+interface Rows {
+  readonly x: Features;
+  readonly y: Target;
+  readonly weights: Float32Array | undefined;
+}
 
 /**
  * @throws TradewindError `TRAINING_DIVERGED`, or `ARTIFACT_CORRUPT` for a checkpoint of another fit.
@@ -66,16 +48,25 @@ export async function fitNetwork(
   y: Target,
   context: TableFitContext,
 ): Promise<FittedTableModel> {
-  const weights = checkedWeights(x, y, context.weights);
-  const inputs = inputsOf(design, x, weights);
-  const target = targetOf(y, weights);
-  const program = programOf(design, inputs, target, x.rows, weights !== undefined);
-  const rows = { ...inputs.rows, target: target.values, ...(weights && { weight: weights }) };
-  const data: TrainingData = { count: x.rows, rows, tables: inputs.tables };
+  const given = checkedWeights(x, y, context.weights);
+  const weights = design.classWeight === 'balanced' ? balancedWeights(y, given) : given;
+  const { learning, held } = partsOf(design, { x, y, weights }, context.seed);
+  const inputs = inputsOf(design, learning.x, learning.weights, design.images?.shape);
+  const target = targetOf(learning.y, learning.weights);
+  const count = learning.x.rows;
+  const program = programOf(design, inputs, target, count, learning.weights !== undefined);
+  const rows = {
+    ...inputs.rows,
+    target: target.values,
+    ...(learning.weights && { weight: learning.weights }),
+  };
+  const data: TrainingData = { count, rows, tables: inputs.tables };
   const { resume, rungs = [] } = context;
-  const { parameters } = await train(
+  const modelOf = (parameters: Arrays, statistics: Arrays) =>
+    new FittedNetwork(networkOf(design, inputs, target, parameters, statistics));
+  const { parameters, statistics } = await train(
     program,
-    context.checkpoint || resume ? { ...data, digest: digestOf(data) } : data,
+    context.checkpoint || resume ? { ...data, digest: digestOf(data, held && valuesOf(held)) } : data,
     {
       epochs: design.epochs,
       seed: context.seed,
@@ -85,188 +76,123 @@ export async function fitNetwork(
       ...(context.checkpointMilliseconds !== undefined && { checkpointMilliseconds: context.checkpointMilliseconds }),
       progress: (fraction, note) => context.progress?.(fraction, note),
       ...(context.checkpoint && { checkpoint: async (state, step) => await context.checkpoint?.(state, step) }),
-      async afterEpoch({ epoch, parameters: now }) {
+      ...(held && {
+        earlyStopping: {
+          patience: design.earlyStoppingRounds ?? 0,
+          loss: (now, followed) =>
+            using(modelOf(now, followed), async (model) => meanLoss(held.y, await model.predict(held.x), held.weights)),
+        },
+      }),
+      async afterEpoch({ epoch, parameters: now, statistics: followed }) {
         if (context.report === undefined || !rungs.includes(epoch)) return true;
-        const model = new FittedNetwork(networkOf(design, inputs, target, now));
-        try {
-          return await context.report(epoch, (rows) => model.predict(rows));
-        } finally {
-          await model.close();
-        }
+        return using(
+          modelOf(now, followed),
+          async (model) => await context.report!(epoch, (judged) => model.predict(judged)),
+        );
       },
     },
   );
-  const trained = Object.fromEntries(Object.entries(parameters).map(([name, { data: values }]) => [name, values]));
-  return new FittedNetwork(networkOf(design, inputs, target, trained));
+  const arrays = (shaped: typeof parameters): Arrays =>
+    Object.fromEntries(Object.entries(shaped).map(([name, { data: values }]) => [name, values]));
+  // A training that ended early is done as well.
+  context.progress?.(1);
+  return modelOf(arrays(parameters), arrays(statistics));
 }
 
-/** Features as the program takes them. */
-interface Inputs {
-  readonly form: Features['kind'];
-  readonly features: number;
-  readonly rows: Record<string, ColumnData>;
-  readonly tables: Record<'mean' | 'scale' | 'penalty', Float32Array> & Record<string, ColumnData>;
-}
-
-function inputsOf(design: NetworkDesign, x: Features, weights: Float32Array | undefined): Inputs {
-  const features = x.names.length;
-  const { mean, deviation } = momentsOf(x, weights);
-  const floor = design.scale === 'unit' ? 0 : 1;
-  const scale = Float32Array.from(deviation, (sigma) => (sigma === 0 ? 0 : 1 / Math.max(floor, sigma)));
-  // λ/2 ‖w‖² of the features' own units, where w = s w′.
-  const penaltyOf = (s: number) => (design.penalty === 'own' ? Math.min(largestPenalty, design.l2 * s * s) : design.l2);
-  const tables = { mean: Float32Array.from(mean), scale, penalty: scale.map(penaltyOf) };
-  if (x.kind === 'dense') return { form: 'dense', features, rows: { x: x.values }, tables };
-  const { indptr, indices, values } = x.csr;
-  const begin = indptr.slice(0, x.rows);
-  const length = begin.map((at, i) => indptr[i + 1] - at);
-  // An entry that no row has, where there is none at all: a table must not be empty.
-  const columns = indices.length > 0 ? indices : new Int32Array(1);
-  const entries = values.length > 0 ? values : new Float32Array(1);
-  return { form: 'sparse', features, rows: { begin, length }, tables: { ...tables, columns, entries } };
-}
-
-interface TrainingTarget {
-  readonly task: 'classify' | 'regress';
-  readonly outputs: number;
-  readonly values: Int32Array | Float32Array;
-  /** What a number was divided by, after its mean was taken from it. */
-  readonly mean: number;
-  readonly scale: number;
-}
-
-function targetOf(y: Target, weights: Float32Array | undefined): TrainingTarget {
-  if (y.kind === 'classes') {
-    const outputs = y.classes.length;
-    const values = outputs === 2 ? Float32Array.from(y.codes) : y.codes;
-    return { task: 'classify', outputs, values, mean: 0, scale: 1 };
+async function using<T>(model: FittedNetwork, use: (model: FittedNetwork) => Promise<T>): Promise<T> {
+  try {
+    return await use(model);
+  } finally {
+    await model.close();
   }
-  const column: Features = { kind: 'dense', rows: y.values.length, names: ['target'], values: y.values };
-  const moments = momentsOf(column, weights);
-  const [mean, scale] = [moments.mean[0], moments.deviation[0] || 1];
-  return { task: 'regress', outputs: 1, values: y.values.map((value) => (value - mean) / scale), mean, scale };
 }
 
-type Columns = Record<string, ColumnDefinition>;
-type Step = TrainingStep<string, Columns, Columns>;
-
-function programOf(
-  design: NetworkDesign,
-  inputs: Inputs,
-  target: TrainingTarget,
-  count: number,
-  weighted: boolean,
-): TrainingProgram {
-  const { form, features, tables } = inputs;
-  const { batchSize, epochs, hidden, learningRate } = design;
-  const widths = [features, ...hidden, logitsOf(target.outputs)];
-  const layers = widths.slice(1).map((units, k) => [widths[k], units]);
-  const parameters: [string, ParameterDefinition][] = layers.flatMap(([from, units], k) => [
-    // A rectifier wants a random beginning; without one, the loss has no other minimum than the one that 0 leads to.
-    [`w${k + 1}`, { shape: [from, units], initial: hidden.length > 0 ? he : zeros }],
-    [`b${k + 1}`, { shape: [units], initial: zeros }],
-  ]);
-  const labels: ColumnDefinition =
-    target.values instanceof Float32Array
-      ? { type: 'float32', shape: [] }
-      : { type: 'int32', shape: [], below: target.outputs };
-  const rows: Columns = {
-    ...(form === 'dense'
-      ? { x: { type: 'float32', shape: [features] } }
-      : { begin: { type: 'int32', shape: [] }, length: { type: 'int32', shape: [] } }),
-    target: labels,
-    ...(weighted && { weight: { type: 'float32', shape: [] } }),
+/** What is learned from, and what is set apart where the design asks for it and there is enough. */
+function partsOf(
+  { earlyStoppingRounds = 0, validationShare = 0 }: NetworkDesign,
+  all: Rows,
+  seed: number,
+): { learning: Rows; held?: Rows } {
+  if (earlyStoppingRounds === 0) return { learning: all };
+  const { x, y, weights } = all;
+  const numbers = Int32Array.from({ length: x.rows }, (_, i) => i);
+  const weighing = weights === undefined ? numbers : numbers.filter((i) => weights[i] > 0);
+  const { training, held } = setApart(weighing, y, validationShare, seed);
+  if (held.length === 0) return { learning: all };
+  requireNumbers(x, held);
+  const part = (rows: Int32Array): Rows => {
+    const own = { x: pickRows(x, rows), y: takeTarget(y, rows) };
+    return { ...own, weights: checkedWeights(own.x, own.y, weights && Float32Array.from(rows, (i) => weights[i])) };
   };
-  return trainingProgram({
-    parameters: Object.fromEntries(parameters),
-    rows,
-    tables: Object.fromEntries(
-      Object.entries(tables).map(([name, { length }]): [string, ColumnDefinition] => [
-        name,
-        name === 'columns'
-          ? { type: 'int32', shape: [length], below: Math.max(1, features) }
-          : { type: 'float32', shape: [length] },
-      ]),
-    ),
-    optimizer: adam(),
-    learningRate: cosine(learningRate, { steps: epochs * Math.ceil(count / batchSize) }),
-    batchSize,
-    loss(step) {
-      const { graph: g, random } = step;
-      const current = layersOf(layers.length, step.parameters);
-      const shift = { mean: floats(step.tables['mean']), scale: floats(step.tables['scale']) };
-      const drop = (units: Tensor<'float32'>) => dropout(g, units, design.dropout, random);
-      const logits = forward(g, rowsOf(form, step), shift, current, drop);
-      return g.add(lossOf(step, logits, target), penaltyOf(g, current, design, floats(step.tables['penalty'])));
-    },
-  });
+  return { learning: part(training), held: part(held) };
 }
 
-const floats = (tensor: Tensor) => tensor as Tensor<'float32'>;
-const integers = (tensor: Tensor) => tensor as Tensor<'int32'>;
-
-function layersOf<T>(count: number, parameters: Readonly<Record<string, T>>): Layer<T>[] {
-  return Array.from({ length: count }, (_, k) => ({ w: parameters[`w${k + 1}`], b: parameters[`b${k + 1}`] }));
+/** What is learned from is looked at by the training; of what is set apart, a loss that is no number would say nothing. */
+function requireNumbers(x: Features, held: Int32Array): void {
+  for (const row of held) {
+    const [from, to] = x.kind === 'dense' ? [row, row + 1].map((i) => i * x.names.length) : x.csr.indptr.subarray(row);
+    const values = (x.kind === 'dense' ? x.values : x.csr.values).subarray(from, to);
+    const at = values.findIndex((value) => !Number.isFinite(value));
+    if (at < 0) continue;
+    throw new TradewindError('TRAINING_DIVERGED', {
+      subject: `Feature "${x.names[x.kind === 'dense' ? at : x.csr.indices[from + at]]}" in row ${row + 1}`,
+      rule: 'be a finite number',
+      value: String(values[at]),
+      remedy: 'Clean the data: fill in or drop what is missing.',
+    });
+  }
 }
 
-function rowsOf(form: Features['kind'], { graph, batch, tables }: Step): FeatureRows {
-  if (form === 'dense') return { dense: floats(batch['x']) };
-  const [begin, length, columns] = [batch['begin'], batch['length'], tables['columns']].map(integers);
-  return { sparse: entriesOf(graph, { begin, length, columns, values: floats(tables['entries']) }) };
+function valuesOf({ x, y, weights }: Rows): (Float32Array | Int32Array)[] {
+  const own = x.kind === 'dense' ? [x.values] : [x.csr.indptr, x.csr.indices, x.csr.values];
+  return [...own, y.kind === 'classes' ? y.codes : y.values, ...(weights ? [weights] : [])];
 }
 
-/** The mean of wᵢ lossᵢ; half the squared error, so that the derivative is the error. */
-function lossOf(
-  { graph: g, batch }: Step,
-  logits: Tensor<'float32'>,
-  { task, outputs }: TrainingTarget,
-): Tensor<'float32'> {
-  const weights = batch['weight'] === undefined ? undefined : floats(batch['weight']);
-  const options = weights === undefined ? {} : { weights };
-  const scores = () => g.squeeze(logits, [1]);
-  let mean: Tensor<'float32'>;
-  if (task === 'regress') mean = g.mul(squaredError(g, scores(), floats(batch['target']), options), 0.5);
-  else if (outputs === 2) mean = binaryCrossEntropy(g, scores(), floats(batch['target']), options);
-  else mean = softmaxCrossEntropy(g, logits, integers(batch['target']), options);
-  // A loss divides by the weights of its batch; in the mean over all rows they weigh what they are.
-  return weights === undefined ? mean : g.mul(mean, g.mean(weights));
-}
-
-/** ½ Σ λⱼ wⱼ², the intercepts left out. */
-function penaltyOf(
-  g: Graph,
-  layers: readonly Layer<Tensor<'float32'>>[],
-  { l2 }: NetworkDesign,
-  ofFeatures: Tensor<'float32'>,
-): Tensor<'float32'> {
-  const [first, ...others] = layers.map(({ w }) => g.mul(w, w));
-  const sums = others.map((squares) => g.mul(g.sum(squares), l2));
-  const ofFirst = g.sum(g.mul(first, g.unsqueeze(ofFeatures, [1])));
-  return g.mul(
-    [ofFirst, ...sums].reduce((a, b) => g.add(a, b)),
-    0.5,
-  );
-}
-
-/** The network in the units of features and target. */
+/** The network in the units of features and target; a normalisation over the batch has become part of the weights. */
 function networkOf(
-  { algorithm }: NetworkDesign,
-  { tables }: Inputs,
+  design: NetworkDesign,
+  { tables, features }: Inputs,
   target: TrainingTarget,
-  parameters: Readonly<Record<string, Float32Array>>,
+  parameters: Arrays,
+  statistics: Arrays,
 ): Network {
-  const trained = layersOf(Object.keys(parameters).length / 2, parameters);
-  const last = trained.length - 1;
-  const layers = trained.map(({ w, b }, k) => {
-    const units = b.length;
-    const out = k === last ? target.scale : 1;
+  const { algorithm, norm = 'none', images } = design;
+  const stages = stagesOf(design, features, target.outputs);
+  /** y = a x + c of a trained batch norm: a = gain / √(variance + ε), c = shift − a mean. */
+  const batchNormOf = ({ names }: Stage): { a: Float32Array; c: Float32Array } => {
+    const [mean, variance] = [runningOf(statistics, names.mean), runningOf(statistics, names.variance)];
+    const a = parameters[names.gain].map((gain, u) => gain / Math.sqrt(variance[u] + epsilon));
+    return { a, c: parameters[names.shift].map((shift, u) => shift - a[u] * mean[u]) };
+  };
+  const layerNormOf = ({ names }: Stage) => ({ gain: parameters[names.gain], shift: parameters[names.shift] });
+  const blockOf = (stage: Stage): Block<Float32Array> => {
+    const w = parameters[stage.names.w];
+    if (norm === 'batch') {
+      const { a, c } = batchNormOf(stage);
+      return { w, scale: a, b: c };
+    }
+    return { w, b: parameters[stage.names.b], ...(norm === 'layer' && { norm: layerNormOf(stage) }) };
+  };
+  const layerOf = (stage: Stage, k: number): Layer<Float32Array> => {
+    const { names, last, units } = stage;
+    const { a, c } = norm === 'batch' && !last ? batchNormOf(stage) : { a: undefined, c: parameters[names.b] };
+    const out = last ? target.scale : 1;
+    // Of the first layer w = s w′, and of the last one it is in the target's unit; what images are scaled by stays apart.
+    const scaled = k === 0 && !images;
+    const factor = (at: number) => (scaled ? tables.scale[Math.floor(at / units)] : 1) * (a?.[at % units] ?? 1) * out;
     return {
-      // w = s w′ t
-      w: w.map((value, at) => value * (k === 0 ? tables.scale[Math.floor(at / units)] : 1) * out),
-      b: b.map((value) => value * out + (k === last ? target.mean : 0)),
+      w: parameters[names.w].map((value, at) => value * factor(at)),
+      b: c.map((value) => value * out + (last ? target.mean : 0)),
+      ...(norm === 'layer' && !last && { norm: layerNormOf(stage) }),
     };
-  });
-  if (layers.some(({ w, b }) => !w.every(Number.isFinite) || !b.every(Number.isFinite))) {
+  };
+  const blocks = stages.filter(({ kind }) => kind === 'block').map(blockOf);
+  const layers = stages.filter(({ kind }) => kind === 'layer').map(layerOf);
+  const numbers = [
+    ...layers.flatMap(({ w, b }) => [w, b!]),
+    ...blocks.flatMap(({ w, b, scale }) => [w, b!, scale ?? w]),
+  ];
+  if (!numbers.every((values) => values.every(Number.isFinite))) {
     throw new TradewindError('TRAINING_DIVERGED', {
       subject: `The weights of ${algorithm}`,
       rule: 'be finite in the units of features and target',
@@ -274,15 +200,12 @@ function networkOf(
       remedy: 'Scale the features and the target.',
     });
   }
-  return { algorithm, task: target.task, outputs: target.outputs, mean: tables.mean, layers };
-}
-
-/** So that a checkpoint of other data is refused. */
-function digestOf({ rows, tables = {} }: TrainingData): string {
-  const hash = createHash('sha256');
-  for (const [name, values] of [...Object.entries(rows), ...Object.entries(tables)]) {
-    hash.update(`${name} ${values.length} `);
-    hash.update(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
-  }
-  return hash.digest('hex');
+  return {
+    algorithm,
+    task: target.task,
+    outputs: target.outputs,
+    mean: tables.mean,
+    ...(images && { images: { shape: images.shape, scale: tables.scale, blocks } }),
+    layers,
+  };
 }

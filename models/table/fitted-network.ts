@@ -10,7 +10,9 @@ import { openSession, type Session, type TensorValue } from '../../compute/onnx/
 import type { Features } from '../../data/features.ts';
 import { readState } from '../state.ts';
 import type { FittedTableModel } from '../table-estimator.ts';
-import { forward, linked, logitsOf, type FeatureRows, type Layer } from './network.ts';
+import { convolved, imagesOf, sizesAfter, type Block, type ImageShape } from './images.ts';
+import { fillDense } from './network-data.ts';
+import { forward, linked, logitsOf, onward, type FeatureRows, type Gain, type Layer } from './network.ts';
 
 export interface Network {
   readonly algorithm: TableAlgorithmName;
@@ -19,7 +21,14 @@ export interface Network {
   readonly outputs: number;
   /** `[features]`: what is taken from them before the first layer. */
   readonly mean: Float32Array;
-  /** At least one; the first takes the features, in their own units. */
+  /** Of features that are pixels: what becomes of them before the first layer. */
+  readonly images?: {
+    readonly shape: ImageShape;
+    /** `[features]`: what they are multiplied by after the mean was taken from them. */
+    readonly scale: Float32Array;
+    readonly blocks: readonly Block<Float32Array>[];
+  };
+  /** At least one; the first takes the features, in their own units, or what the blocks leave of images. */
   readonly layers: readonly Layer<Float32Array>[];
 }
 
@@ -43,12 +52,14 @@ export class FittedNetwork implements FittedTableModel {
   #last: Promise<unknown> = Promise.resolve();
 
   constructor(network: Network) {
-    const { algorithm, task, outputs, mean, layers } = network;
+    const { algorithm, task, outputs, mean, layers, images } = network;
     this.algorithm = algorithm;
     this.task = task;
     this.outputs = outputs;
     this.#network = network;
-    const widest = Math.max(mean.length, ...layers.map(({ b }) => b.length));
+    const places = images ? sizesAfter(images.shape, images.blocks.length) : [];
+    const planes = images?.blocks.map(({ w }, k) => (w.length / 9) * places[k][0] * places[k][1]) ?? [];
+    const widest = Math.max(mean.length, ...planes, ...layers.map(({ b }) => b!.length));
     this.#blockRows = Math.min(mostRows, Math.max(16, Math.floor(blockNumbers / widest)));
   }
 
@@ -77,11 +88,13 @@ export class FittedNetwork implements FittedTableModel {
 
   #feeds(x: Features, from: number, to: number): Record<string, TensorValue> {
     const features = x.names.length;
-    if (x.kind === 'dense') {
-      let data = x.values.subarray(from * features, to * features);
-      if (to - from < this.#blockRows) {
+    const sparse = x.kind === 'sparse' && this.#network.images !== undefined;
+    if (x.kind === 'dense' || sparse) {
+      let data = x.kind === 'dense' ? x.values.subarray(from * features, to * features) : new Float32Array();
+      if (sparse || to - from < this.#blockRows) {
         const filled = new Float32Array(this.#blockRows * features);
-        filled.set(data);
+        if (x.kind === 'dense') filled.set(data);
+        else fillDense(x, from, to, filled);
         data = filled;
       }
       return { features: { datatype: 'float32', shape: [this.#blockRows, features], data } };
@@ -98,7 +111,9 @@ export class FittedNetwork implements FittedTableModel {
     };
   }
 
-  #session(form: Form): Promise<Session> {
+  #session(given: Form): Promise<Session> {
+    // Pixels are taken as dense ones.
+    const form = this.#network.images ? 'dense' : given;
     let session = this.#sessions.get(form);
     if (session === undefined) {
       const g = new Graph();
@@ -120,13 +135,32 @@ export class FittedNetwork implements FittedTableModel {
   }
 
   #predictions(g: Graph, rows: FeatureRows): Tensor<'float32'> {
-    const { mean, layers, task } = this.#network;
-    const constants = layers.map(({ w, b }, k) => ({
-      w: g.constant('float32', w, [w.length / b.length, b.length], `w${k + 1}`),
-      b: g.constant('float32', b, [b.length], `b${k + 1}`),
+    const { mean, layers, task, images } = this.#network;
+    const vector = (data: Float32Array, name: string) => g.constant('float32', data, [data.length], name);
+    const ofUnits = (data: Float32Array | undefined, name: string) => data && vector(data, name);
+    const normOf = (norm: Gain<Float32Array> | undefined, prefix: string, k: number) =>
+      norm && { gain: vector(norm.gain, `${prefix}gain${k}`), shift: vector(norm.shift, `${prefix}shift${k}`) };
+    const dense = layers.map(({ w, b, norm }, k) => ({
+      w: g.constant('float32', w, [w.length / b!.length, b!.length], `w${k + 1}`),
+      b: vector(b!, `b${k + 1}`),
+      norm: normOf(norm, '', k + 1),
     }));
-    const shift = { mean: g.constant('float32', mean, [mean.length], 'mean') };
-    return linked(g, forward(g, rows, shift, constants), task);
+    const centre = vector(mean, 'mean');
+    if (!images || !('dense' in rows)) return linked(g, forward(g, rows, { mean: centre }, dense), task);
+    let inner = images.shape.channels;
+    const blocks = images.blocks.map(({ w, scale, b, norm }, k) => {
+      const outer = w.length / (9 * inner);
+      const weight = g.constant('float32', w, [outer, inner, 3, 3], `block/w${k + 1}`);
+      inner = outer;
+      return {
+        w: weight,
+        scale: ofUnits(scale, `block/scale${k + 1}`),
+        b: ofUnits(b, `block/b${k + 1}`),
+        norm: normOf(norm, 'block/', k + 1),
+      };
+    });
+    const x = imagesOf(g, rows.dense, { mean: centre, scale: vector(images.scale, 'scale') }, images.shape);
+    return linked(g, onward(g, g.matmul(convolved(g, x, blocks), dense[0].w), dense), task);
   }
 
   lower(graph: Graph, features: Tensor<'float32'>): Tensor<'float32'> {
@@ -134,13 +168,31 @@ export class FittedNetwork implements FittedTableModel {
   }
 
   state(): ArrayFile {
-    const { algorithm, task, outputs, mean, layers } = this.#network;
+    const { algorithm, task, outputs, mean, layers, images } = this.#network;
     const arrays: ArrayFile['arrays'] = { mean: { data: mean } };
-    for (const [k, { w, b }] of layers.entries()) {
-      arrays[`w${k + 1}`] = { data: w, shape: [k === 0 ? mean.length : layers[k - 1].b.length, b.length] };
-      arrays[`b${k + 1}`] = { data: b };
+    const put = (prefix: string, k: number, parts: Readonly<Record<string, Float32Array | undefined>>) => {
+      for (const [name, data] of Object.entries(parts)) if (data) arrays[`${prefix}${name}${k + 1}`] = { data };
+    };
+    for (const [k, { w, b, norm }] of layers.entries()) {
+      arrays[`w${k + 1}`] = { data: w, shape: [w.length / b!.length, b!.length] };
+      put('', k, { b, ...norm });
     }
-    const metadata = { format: formatOf(algorithm), task, outputs: String(outputs), layers: String(layers.length) };
+    if (images) arrays['scale'] = { data: images.scale };
+    for (const [k, { w, scale, b, norm }] of images?.blocks.entries() ?? []) {
+      put('block/', k, { w, scale, b, ...norm });
+    }
+    const metadata = {
+      format: formatOf(algorithm),
+      task,
+      outputs: String(outputs),
+      layers: String(layers.length),
+      ...(images && {
+        blocks: String(images.blocks.length),
+        image: [images.shape.height, images.shape.width, images.shape.channels].join(' '),
+      }),
+      ...(layers[0].norm || images?.blocks[0].norm ? { norm: 'layer' } : {}),
+      ...(images?.blocks[0].scale && { norm: 'batch' }),
+    };
     return { arrays, metadata };
   }
 
@@ -158,25 +210,69 @@ export function loadNetwork(algorithm: TableAlgorithmName, state: ArrayFile): Fi
   const task = tableTasks.find((known) => known === read.text('task'));
   const outputs = read.number('outputs');
   const mean = read.floats('mean');
-  const layers = Array.from({ length: read.number('layers') }, (_, k) => ({
-    w: read.floats(`w${k + 1}`),
-    b: read.floats(`b${k + 1}`),
-  }));
-  const widths = [mean.length, ...layers.map(({ b }) => b.length)];
+  const norm = state.metadata['norm'];
+  const normAt = (prefix: string, k: number, units: number): Gain<Float32Array> => {
+    const [gain, shift] = [read.floats(`${prefix}gain${k}`), read.floats(`${prefix}shift${k}`)];
+    if (gain.length !== units || shift.length !== units)
+      throw unfit(`a layer norm of ${units} units`, `${gain.length}`);
+    return { gain, shift };
+  };
+  const count = read.number('layers');
+  const layers = Array.from({ length: count }, (_, k): Layer<Float32Array> => {
+    const [w, b] = [read.floats(`w${k + 1}`), read.floats(`b${k + 1}`)];
+    return { w, b, ...(norm === 'layer' && k < count - 1 && { norm: normAt('', k + 1, b.length) }) };
+  });
+  let images: Network['images'];
+  let inputs = mean.length;
+  if (state.metadata['image'] !== undefined) {
+    const [height, width, channels] = read.text('image').split(' ').map(Number);
+    const scale = read.floats('scale');
+    if (height * width * channels !== mean.length || scale.length !== mean.length) {
+      throw unfit('a scale of each pixel', `${scale.length} for ${read.text('image')}`);
+    }
+    let inner = channels;
+    const blocks = Array.from({ length: read.number('blocks') }, (_, k): Block<Float32Array> => {
+      const [w, b] = [read.floats(`block/w${k + 1}`), read.floats(`block/b${k + 1}`)];
+      const factor = norm === 'batch' ? read.floats(`block/scale${k + 1}`) : undefined;
+      if (w.length !== b.length * inner * 9 || (factor && factor.length !== b.length)) {
+        throw unfit(
+          'blocks that follow one upon the other',
+          `${w.length} weights for ${b.length} channels of ${inner}`,
+        );
+      }
+      inner = b.length;
+      const own = norm === 'layer' && { norm: normAt('block/', k + 1, inner) };
+      return { w, b, ...(factor && { scale: factor }), ...own };
+    });
+    images = { shape: { height, width, channels }, scale, blocks };
+    inputs =
+      inner *
+      sizesAfter(images.shape, blocks.length)
+        .at(-1)!
+        .reduce((places, size) => places * size, 1);
+  }
+  const widths = [inputs, ...layers.map(({ b }) => b!.length)];
   const fits =
     task !== undefined &&
     layers.length > 0 &&
     layers.every(({ w }, k) => w.length === widths[k] * widths[k + 1]) &&
     widths.at(-1) === logitsOf(outputs);
   if (!fits) {
-    throw new TradewindError('ARTIFACT_CORRUPT', {
+    throw unfit(
+      'layers that follow one upon the other, from the features to the outputs',
+      `widths ${widths.join(', ')} for ${outputs} outputs`,
+    );
+  }
+  return new FittedNetwork({ algorithm, task, outputs, mean, ...(images && { images }), layers });
+
+  function unfit(what: string, value: string): TradewindError {
+    return new TradewindError('ARTIFACT_CORRUPT', {
       subject: `A saved state of ${algorithm}`,
-      rule: 'hold layers that follow one upon the other, from the features to the outputs',
-      value: `widths ${widths.join(', ')} for ${outputs} outputs`,
+      rule: `hold ${what}`,
+      value,
       remedy: 'Train the model again.',
     });
   }
-  return new FittedNetwork({ algorithm, task, outputs, mean, layers });
 }
 
 function formatOf(algorithm: TableAlgorithmName): string {

@@ -5,7 +5,7 @@
  */
 import { networkEstimator } from './network-estimator.ts';
 
-export const linearRegression = networkEstimator('linear-regression', 'number', (parameters) => ({
+export const linearRegression = networkEstimator('linear-regression', ['number'], (parameters) => ({
   hidden: [],
   dropout: 0,
   scale: 'unit',

@@ -8,7 +8,7 @@
  */
 import { networkEstimator } from './network-estimator.ts';
 
-export const logisticRegression = networkEstimator('logistic-regression', 'classes', (parameters) => ({
+export const logisticRegression = networkEstimator('logistic-regression', ['classes'], (parameters) => ({
   hidden: [],
   dropout: 0,
   scale: 'unit',

@@ -19,3 +19,17 @@ export function checkedWeights(x: Features, y: Target, weights: Float32Array | u
   if (mean === 0) throw new RangeError('The weights must not all be 0.');
   return weights.map((weight) => weight / mean);
 }
+
+/**
+ * Weights with which all classes that are there weigh the same together: rows / (classes · rows of its class).
+ * @param weights - with mean 1, which count as so many rows; all 1 when left out.
+ * @returns with mean 1; those of a target that is a number stay as they are.
+ */
+export function balancedWeights(y: Target, weights: Float32Array | undefined): Float32Array | undefined {
+  if (y.kind !== 'classes') return weights;
+  const own = new Float64Array(y.classes.length);
+  for (const [i, code] of y.codes.entries()) own[code] += weights?.[i] ?? 1;
+  const present = own.filter((sum) => sum > 0).length;
+  const { length } = y.codes;
+  return Float32Array.from(y.codes, (code, i) => ((weights?.[i] ?? 1) * length) / (present * (own[code] || 1)));
+}

@@ -9,8 +9,11 @@ import { GraphError, type FloatType, type Tensor } from '../program.ts';
 export interface BlockOptions extends WindowOptions {
   /** Sizes of the windows of which the greatest is kept, side by side; 1 by default: all are kept. */
   readonly pool?: number | readonly number[];
-  /** `relu` by default. */
-  readonly activation?: 'relu' | 'none';
+  /**
+   * `relu` by default. A function gets rows, `[batch, positions, outer]`, and gives rows of the same shape: there a
+   * normalisation over the batch costs least.
+   */
+  readonly activation?: 'relu' | 'none' | ((rows: Tensor<'float32'>) => Tensor<'float32'>);
 }
 
 /** Elements of a sample's patches, which wait for the way back: above these 2 MiB, memory counts for more than time. */
@@ -43,14 +46,20 @@ export function convolutionBlock(
   const known = [...x.shape.slice(1), ...weight.shape].every((dim) => typeof dim === 'number');
   const [image, kernel, positions] = [x.shape, weight.shape, plain.shape.slice(2)] as number[][];
   const layout = known ? layoutOf(image, kernel, window, sizes, positions) : undefined;
-  const activated = (y: FloatTensor) => (activation === 'relu' ? g.relu(y) : y) as Tensor<'float32'>;
-  if (layout === undefined) return activated(sizes.every((size) => size === 1) ? plain : g.maxPool(plain, sizes));
+  const activated = (y: Tensor<'float32'>) =>
+    typeof activation === 'function' ? activation(y) : activation === 'relu' ? g.relu(y) : y;
+  if (layout === undefined) {
+    const pooled = sizes.every((size) => size === 1) ? plain : g.maxPool(plain, sizes);
+    if (typeof activation !== 'function') return activated(pooled);
+    const rows = rowsOfImages(g, pooled) as Tensor<'float32'>;
+    return imagesOfRows(g, activated(rows), pooled.shape.slice(2) as number[]) as Tensor<'float32'>;
+  }
   const all = layout.form === 'shared' ? ofShared(g, x, weight, layout) : ofOwn(g, x, weight, layout);
   const greatest = firstGreatest(g, all, countOf(sizes));
   const rows = g.reshape(greatest, [x.shape[0], countOf(layout.pooled), weight.shape[0]]);
   // Repeated to all positions first, the bias is added in one long run for each sample.
   const shifted = bias === undefined ? rows : g.add(rows, g.expand<FloatType>(bias, rows.shape.slice(1)));
-  return imagesOfRows(g, activated(shifted), layout.pooled) as Tensor<'float32'>;
+  return imagesOfRows(g, activated(shifted as Tensor<'float32'>), layout.pooled) as Tensor<'float32'>;
 }
 
 /**

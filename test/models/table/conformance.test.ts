@@ -5,6 +5,9 @@ import { describeTableEstimator, type TableSubject } from './conformance.ts';
 
 const quick = { epochs: 30, batchSize: 32, l2: 1e-3 };
 const exact = { epochs: 40, batchSize: 1000 };
+/** Five pixels side by side. */
+const row = { imageHeight: 1, imageWidth: 5 };
+const imageSizes = ['imageHeight', 'imageWidth', 'channels'];
 /** Nothing is drawn, and it is one step. */
 const plainTree = { seeded: false, rungs: false, checkpoints: false, least: 0.8 } as const;
 const subjects: Record<string, TableSubject> = {
@@ -39,6 +42,59 @@ const subjects: Record<string, TableSubject> = {
     classes: 3,
     parameters: { ...quick, learningRate: 0.01, hidden: 16, layers: 2, dropout: 0.1 },
     exact: { ...exact, dropout: 0 },
+  },
+  'a perceptron for numbers, ending early': {
+    algorithm: 'mlp',
+    task: 'regress',
+    parameters: { ...quick, learningRate: 0.01, hidden: 16, earlyStoppingRounds: 8, validationShare: 0.2 },
+    exact: { ...exact, earlyStoppingRounds: 0 },
+  },
+  'a perceptron of two classes that weigh the same, normalised over the batch': {
+    algorithm: 'mlp',
+    task: 'classify',
+    parameters: { ...quick, learningRate: 0.01, hidden: 16, layers: 2, norm: 'batch', classWeight: 'balanced' },
+    exact,
+  },
+  'a perceptron of three classes, normalised over the units': {
+    algorithm: 'mlp',
+    task: 'classify',
+    classes: 3,
+    parameters: { ...quick, learningRate: 0.01, hidden: 16, layers: 2, norm: 'layer' },
+    exact,
+  },
+  'a convolutional network of two classes': {
+    algorithm: 'cnn',
+    task: 'classify',
+    parameters: { ...quick, learningRate: 0.01, filters: 4, hidden: 16, ...row },
+    exact,
+    image: imageSizes,
+  },
+  'a convolutional network of three classes, normalised over the units, ending early': {
+    algorithm: 'cnn',
+    task: 'classify',
+    classes: 3,
+    parameters: {
+      ...quick,
+      learningRate: 0.02,
+      blocks: 1,
+      filters: 8,
+      hidden: 16,
+      norm: 'layer',
+      earlyStoppingRounds: 10,
+      validationShare: 0.2,
+      ...row,
+    },
+    exact: { ...exact, earlyStoppingRounds: 0 },
+    image: imageSizes,
+    least: 0.85,
+  },
+  'a convolutional network for numbers, without a norm': {
+    algorithm: 'cnn',
+    task: 'regress',
+    parameters: { ...quick, learningRate: 0.01, blocks: 1, filters: 8, hidden: 16, norm: 'none', ...row },
+    exact,
+    image: imageSizes,
+    least: 0.85,
   },
   'a linear support vector machine of two classes': {
     algorithm: 'linear-svm',

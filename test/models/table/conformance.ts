@@ -29,18 +29,21 @@ export interface TableSubject {
   perRow?: string;
   /** It is fitted at one go, in a moment. */
   checkpoints?: false;
+  /** Its features are the pixels of an image, which must be five in one unit; its sizes are in these parameters. */
+  image?: readonly string[];
   /** How well it ranks rows that it has not seen, at least; 0.9. */
   least?: number;
 }
 
 export function describeTableEstimator(name: string, subject: TableSubject): void {
   const { algorithm, task, classes = 2, parameters, exact, seeded = true, rungs: hasRungs = true, perRow } = subject;
-  const { checkpoints: hasCheckpoints = true, least = 0.9 } = subject;
+  const { checkpoints: hasCheckpoints = true, least = 0.9, image } = subject;
   const takes = tableAlgorithmOf(algorithm).takes ?? [];
   const estimator = tableEstimatorOf(algorithm);
   const outputs = task === 'regress' ? 1 : classes;
-  const { x, y } = learnable(task, 200, 1, classes);
-  const others = learnable(task, 150, 2, classes);
+  const { x, y } = learnable(task, 200, 1, classes, image !== undefined);
+  const others = learnable(task, 150, 2, classes, image !== undefined);
+  const whole = (rows: typeof x) => (image === undefined ? rows : widened(rows));
 
   async function fit(
     from: Features = x,
@@ -300,7 +303,8 @@ export function describeTableEstimator(name: string, subject: TableSubject): voi
         ],
         ['a target that never changes', takeFeatures(x, [1, 2, 3]), constantTarget(y, 3)],
       ];
-      for (const [what, rows, target] of tables) {
+      for (const [what, given, target] of tables) {
+        const rows = whole(given);
         const model = await fit(as(rows), target);
         const predictions = await model.predict(as(rows));
         expect(predictions.every(Number.isFinite), what).toBe(true);
@@ -402,8 +406,10 @@ export function describeTableEstimator(name: string, subject: TableSubject): voi
 
     it('takes the bounds of its table', async () => {
       const table: ParameterTable = tableAlgorithms[algorithm].parameters;
-      const small = learnable(task, 12, 3, classes);
+      const small = learnable(task, 12, 3, classes, image !== undefined);
       for (const [key, parameter] of Object.entries(table)) {
+        // Which sizes an image may have depends on its features.
+        if (image?.includes(key)) continue;
         // The largest models take long and are no other case than a middle one.
         const ends = parameter.kind === 'choice' ? parameter.choices : [parameter.min, Math.min(parameter.max, 200)];
         for (const value of ends) {
@@ -413,6 +419,15 @@ export function describeTableEstimator(name: string, subject: TableSubject): voi
       }
     });
   });
+}
+
+/** Zeros beside the columns, up to five. */
+function widened(x: Features & { kind: 'dense' }): Features & { kind: 'dense' } {
+  const columns = x.names.length;
+  const rows = Array.from({ length: x.rows }, (_, i) =>
+    Array.from({ length: 5 }, (__, j) => (j < columns ? x.values[i * columns + j] : 0)),
+  );
+  return denseOf(rows, 5);
 }
 
 function targetRows(y: Target, rows: readonly number[]): Target {

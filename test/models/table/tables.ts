@@ -47,9 +47,9 @@ export function classesOf(codes: readonly number[], count = 2): Target & { kind:
 
 /**
  * Three features that matter, one of them mostly zero and one in thousands; one that does not; one that never changes.
- * @param classes - of a classification.
+ * @param classes - of a classification. @param alike - all features in the same unit, as pixels are.
  */
-export function learnable(task: TableTask, rows: number, seed: number, classes = 2): Learnable {
+export function learnable(task: TableTask, rows: number, seed: number, classes = 2, alike = false): Learnable {
   const random = new Random(seed);
   const scores: number[] = [];
   const x = denseOf(
@@ -57,7 +57,7 @@ export function learnable(task: TableTask, rows: number, seed: number, classes =
       const [a, b, noise] = [random.normal(), random.normal(), random.normal()];
       const rare = random.uniform() < 0.3 ? 2 * random.uniform() : 0;
       scores.push(1.5 * a - b + 2 * rare - 0.6 + 0.3 * random.normal());
-      return [a, 5000 + 1000 * b, rare, noise, 7];
+      return [a, alike ? b : 5000 + 1000 * b, rare, noise, 7];
     }),
   );
   if (task === 'regress') return { x, y: { kind: 'number', values: Float32Array.from(scores, (s) => 300 + 40 * s) } };
