@@ -33,6 +33,12 @@ export interface Question extends ColumnDefinition {
   measures?: Readonly<Record<string, (x: string) => string>>;
 }
 
+/**
+ * What planning a query takes grows with the square of its columns (DuckDB 1.5): 784 of them at once take 51 s over
+ * 10,000 rows, of which reading is one.
+ */
+const together = 64;
+
 const timeStatuses = statusNames.filter((name) => statuses[name] >= statuses.iso);
 
 /**
@@ -46,6 +52,13 @@ export async function findAbout(
   settings: CastSettings,
   limit?: number,
 ): Promise<Finding[]> {
+  if (questions.length > together) {
+    const found: Finding[] = [];
+    for (let from = 0; from < questions.length; from += together) {
+      found.push(...(await findAbout(database, files, questions.slice(from, from + together), settings, limit)));
+    }
+    return found;
+  }
   if (questions.length === 0) return [];
   const parts = inRuns(files).map((run) => {
     const casts = questions.map((question, i) => castOf(run[0], question, settings, `p${i}`));
