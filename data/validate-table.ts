@@ -15,7 +15,7 @@ import {
 } from './rule-reports.ts';
 import { count, counted } from './source-failures.ts';
 import { tableDrift, type ColumnDrift } from './table-drift.ts';
-import { profileTable, type TableProfile } from './table-profile.ts';
+import { profileTable, type ColumnProfile, type TableProfile } from './table-profile.ts';
 
 export interface TableValidationReport {
   rows: number;
@@ -107,20 +107,42 @@ function kindRules(columns: readonly ColumnDefinition[], rules: TableRules): Rul
   });
 }
 
+/** Each thing that looks wrong is told once, with all the columns it holds of: a wide table has hundreds alike. */
 function profileWarnings({ rows, columns }: TableProfile): string[] {
   if (rows === 0) return [];
-  return columns.flatMap((column) => {
-    const { name, kind, missing, distinct } = column;
-    const present = rows - missing;
-    if (present === 0) return [`Column "${name}" has no value in any of ${counted(rows, 'row')}.`];
-    const warnings: string[] = [];
-    if (missing > rows / 2)
-      warnings.push(`Column "${name}" has no value in ${count(missing)} of ${counted(rows, 'row')}.`);
-    if (distinct === 1 && present > 1)
-      warnings.push(`Column "${name}" has one value alone: nothing can be learned from it.`);
-    if (kind === 'category' && present > 100 && distinct > 0.9 * present) {
-      warnings.push(`Column "${name}" has another value in nearly every row: is it an identifier?`);
-    }
-    return warnings;
-  });
+  const present = (column: ColumnProfile) => rows - column.missing;
+  const told = (
+    says: (column: ColumnProfile) => string,
+    holds: (column: ColumnProfile) => boolean,
+    so = 'So it is with',
+  ) => {
+    const [first, ...others] = columns.filter(holds);
+    if (first === undefined) return [];
+    const more = others.length === 0 ? '' : ` ${so} ${counted(others.length, 'more column')}${namesOf(others)}.`;
+    return [`Column "${first.name}" ${says(first)}${more}`];
+  };
+  return [
+    ...told(
+      () => `has no value in any of ${counted(rows, 'row')}.`,
+      (column) => present(column) === 0,
+    ),
+    ...told(
+      ({ missing }) => `has no value in ${count(missing)} of ${counted(rows, 'row')}.`,
+      (column) => present(column) > 0 && column.missing > rows / 2,
+      'More than half is missing in',
+    ),
+    ...told(
+      () => 'has one value alone: nothing can be learned from it.',
+      (column) => column.distinct === 1 && present(column) > 1,
+    ),
+    ...told(
+      () => 'has another value in nearly every row: is it an identifier?',
+      (column) => column.kind === 'category' && present(column) > 100 && column.distinct > 0.9 * present(column),
+    ),
+  ];
 }
+
+const namesOf = (columns: readonly ColumnProfile[]) => {
+  const named = columns.slice(0, 3).map(({ name }) => `"${name}"`);
+  return columns.length > named.length ? `, such as ${named.join(', ')}` : `: ${named.join(', ')}`;
+};
