@@ -43,23 +43,19 @@ const trainingThreads = 1;
 export function tableModelActivities(deps: Dependencies) {
   const { store, computedOn, execution, cores } = deps;
 
-  async function fetched({
-    table,
-    split,
-    columns,
-    target,
-    task,
-    classes,
-    metric,
-    seed,
-  }: TableWork): Promise<TableInput> {
-    const [tablePath, splitPath] = await Promise.all([store.fetch(table), store.fetch(split)]);
-    return { table: tablePath, split: splitPath, columns, target, task, classes, metric, seed };
+  /** What a request says of the work, its files aside. */
+  function settingsOf({ columns, target, task, classes, metric, seed, contradictions }: TableWork) {
+    return { columns, target, task, classes, metric, seed, ...(contradictions && { contradictions }) };
+  }
+
+  async function fetched(work: TableWork): Promise<TableInput> {
+    const [table, split] = await Promise.all([store.fetch(work.table), store.fetch(work.split)]);
+    return { table, split, ...settingsOf(work) };
   }
 
   /** What identifies the work: digests in place of the files. */
-  function identityOf({ table, split, columns, target, task, classes, metric, seed }: TableWork) {
-    return { table: table.digest, split: split.digest, columns, target, task, classes, metric, seed };
+  function identityOf(work: TableWork) {
+    return { table: work.table.digest, split: work.split.digest, ...settingsOf(work) };
   }
 
   /** Fits in a compute process, from the last checkpoint that an earlier try of the same step left. */
@@ -156,14 +152,14 @@ export function tableModelActivities(deps: Dependencies) {
         inputs: { ...identityOf(request), ...candidateOf(request) },
         computedOn,
       };
-      return fitted<{ features: number }, Omit<TableTrainResult, keyof StageTiming>>(
+      return fitted<{ features: number; contradictions?: number }, Omit<TableTrainResult, keyof StageTiming>>(
         key,
         request,
         { name: 'tableTrain', label: `${request.algorithm} training` },
-        async ({ features }, workDir) => ({
+        async (output, workDir) => ({
           preparation: await store.putFile(join(workDir, taskFiles.preparation), taskFiles.preparation),
           model: await store.putFile(join(workDir, taskFiles.state), `${request.algorithm}.safetensors`),
-          features,
+          ...output,
         }),
       );
     },

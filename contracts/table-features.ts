@@ -1,6 +1,7 @@
 /** Which columns of a table a model may learn from, and what a trial's parameters mean. Pure: workflows call it. */
 import type { ParameterValues } from './parameters.ts';
 import type { ColumnStepName, Preparation, PreparedColumns } from './preparation.ts';
+import { matching } from './preparation-spec.ts';
 import { columnSteps } from './preparation.ts';
 import { completeParameters, type ParameterTable } from './parameters.ts';
 import type { TableAlgorithmName } from './table-algorithms.ts';
@@ -21,6 +22,14 @@ export function featureColumns(
   if (split.by === 'leaveLastOut') without.add(split.user);
   if (cleaning.humans) without.add(cleaning.humans.user).add(cleaning.humans.time);
   return columns.map(({ name }) => name).filter((name) => !without.has(name));
+}
+
+/** Those of them that the spec's preparation takes up: two rows that are equal in these look the same to every model. */
+export function usedFeatures({ preparation }: Pick<TableSpec, 'preparation'>, features: readonly string[]): string[] {
+  const groups = preparation.columns;
+  if (groups === undefined) return [...features];
+  const used = new Set(groups.flatMap((group) => matching(group.columns, features)));
+  return features.filter((name) => used.has(name));
 }
 
 /** Those that the model's activities read. */

@@ -122,6 +122,8 @@ export interface TableWork extends TableRef {
   classes: string[];
   metric: TableSpec['objective']['metric'];
   seed: number;
+  /** What becomes of contradicting rows among those that are learned from; left out, they stay. */
+  contradictions?: 'majority' | 'drop';
 }
 /** One way of making a model: what a trial tries. */
 export interface TableCandidate {
@@ -157,6 +159,8 @@ export interface TableTrainResult extends StageTiming {
   preparation: BlobRef;
   model: BlobRef;
   features: number;
+  /** Rows not learned from because they contradict others; where the spec says so. */
+  contradictions?: number;
 }
 
 export interface TableEvaluateRequest extends TableWork {

@@ -130,7 +130,9 @@ export const tableCleaningSchema = z
     contradictions: z
       .enum(['keep', 'majority', 'drop'])
       .default('keep')
-      .describe('Rows equal in all features with different classes: keep them, those of the majority, or none.'),
+      .describe(
+        'Rows equal in all features with different classes, among those that are learned from: keep them, those of the majority (of a draw none; a dropped duplicate has no vote), or none.',
+      ),
     minRowsPerClass: z.int().min(1).default(1).describe('Classes of fewer rows are rare.'),
     rareClasses: z.enum(['drop', 'merge']).default('drop').describe('merge: they become one class, otherClass.'),
     otherClass: z.string().min(1).default('other'),

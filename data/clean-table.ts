@@ -9,14 +9,14 @@ import { identifier, literal, withDatabase, type Database, type DataOptions, typ
 import { hashOf, openTable, requireColumn, valueOf, type TableFile } from './row-values.ts';
 
 /** Checked in this order; a row is counted under the first that applies. */
-export const tableDropReasons = ['noTarget', 'duplicate', 'notHuman', 'contradiction', 'rareClass'] as const;
+export const tableDropReasons = ['noTarget', 'duplicate', 'notHuman', 'rareClass'] as const;
 export type TableDropReason = (typeof tableDropReasons)[number];
 
 export interface TableCleaningContext {
   target: string;
   task: TableTask;
   /**
-   * Columns in which rows are alike for `contradictions`; by default all but the target, `duplicateKeys`, and the user and
+   * Columns in which rows are alike for `contradicting`; by default all but the target, `duplicateKeys`, and the user and
    * time of `humans`. An id among them would make every row differ.
    */
   features?: readonly string[];
@@ -30,7 +30,7 @@ export interface TableCleaningReport {
   dropped: Record<TableDropReason, number>;
   /** Rows whose class became `otherClass`. */
   merged: number;
-  /** Rows equal in all features to one of another class, whatever the rule does with them; of classes only. */
+  /** Rows equal in all features to one of another class; of classes only. They stay: see `data/contradictions.ts`. */
   contradicting: number;
   /** The first three of each reason: `row` (number in the file read) and up to 20 columns as text, cut at 80 characters. */
   examples: Partial<Record<TableDropReason, Row[]>>;
@@ -43,13 +43,11 @@ export interface TableCleaningReport {
  * - `duplicate`: rows equal to an earlier one in all columns, or in `duplicateKeys`;
  * - `notHuman`: of users with more than `maxRowsPerUserPerDay` rows on a day (UTC), all rows from the first such day on.
  *   Their earlier rows stay: whoever judges a row knows nothing of what came after its day (law 5);
- * - `contradiction`: of rows equal in all features, those whose class is not that of the majority (`majority`; exact
- *   duplicates have their votes; of a draw none stay), or all (`drop`);
  * - `rareClass`: rows of classes with fewer than `minRowsPerClass` of the rows left by now; or these classes become
  *   `otherClass`, whose rows go if they are still too few.
  *
- * The last two look at the classes of all rows, those that will be judged included: use them against noise in the source,
- * not to make a task easier.
+ * The last looks at the classes of all rows, those that will be judged included: use it against noise in the source, not
+ * to make a task easier. Rows that contradict others are counted.
  *
  * @param path - typed Parquet, see `contracts/tables.ts`
  * @throws TradewindError `VALIDATION_FAILED` where no row stays; `COLUMN_MISSING`, `COLUMN_TYPE`; `SOURCE_EMPTY`
@@ -68,7 +66,7 @@ export async function cleanTable(
     await cleaning.dropWithoutTarget();
     if (rules.duplicates === 'drop') await cleaning.dropDuplicates();
     if (rules.humans) await cleaning.dropNotHuman(rules.humans);
-    const contradicting = context.task === 'classify' ? await cleaning.dropContradictions() : 0;
+    const contradicting = context.task === 'classify' ? await cleaning.countContradictions() : 0;
     const merged =
       context.task === 'classify' && rules.minRowsPerClass > 1
         ? await cleaning.dropRareClasses(rules.minRowsPerClass)
@@ -142,10 +140,9 @@ class Cleaning {
     await this.#drop('notHuman', `SELECT number FROM ${rows} JOIN flagged USING (who) WHERE day >= since`);
   }
 
-  /** @returns rows that contradict others */
-  async dropContradictions(): Promise<number> {
+  async countContradictions(): Promise<number> {
     const { target } = this.#context;
-    const { duplicateKeys = [], humans, contradictions, duplicates } = this.#rules;
+    const { duplicateKeys = [], humans } = this.#rules;
     const known = new Set([target, ...duplicateKeys, ...(humans ? [humans.user, humans.time] : [])]);
     const features = this.#context.features ?? [...this.#table.columns.keys()].filter((column) => !known.has(column));
     if (features.length === 0) return 0;
@@ -158,23 +155,6 @@ class Cleaning {
     await this.#database.run(`CREATE TEMP TABLE contradicting AS
       SELECT * FROM alike SEMI JOIN
         (SELECT likeness FROM alike GROUP BY likeness HAVING min(class) <> max(class)) USING (likeness)`);
-    if (contradictions === 'drop') await this.#drop('contradiction', 'SELECT number FROM contradicting');
-    if (contradictions === 'majority') {
-      const voting =
-        duplicates === 'drop'
-          ? 'SELECT c.*, coalesce(copies.votes, 1) AS votes FROM contradicting AS c LEFT JOIN copies USING (number)'
-          : 'SELECT *, 1 AS votes FROM contradicting';
-      await this.#database.run(`CREATE TEMP TABLE polls AS
-        SELECT likeness, class, sum(votes) AS votes FROM (${voting}) GROUP BY likeness, class`);
-      await this.#database.run(`CREATE TEMP TABLE majorities AS
-        SELECT likeness, CASE WHEN count(*) = 1 THEN any_value(class) END AS winner
-        FROM polls JOIN (SELECT likeness, max(votes) AS votes FROM polls GROUP BY likeness) USING (likeness, votes)
-        GROUP BY likeness`);
-      await this.#drop(
-        'contradiction',
-        'SELECT number FROM contradicting JOIN majorities USING (likeness) WHERE class IS DISTINCT FROM winner',
-      );
-    }
     const [{ n }] = await this.#database.rows<{ n: number }>('SELECT CAST(count(*) AS DOUBLE) AS n FROM contradicting');
     return n;
   }

@@ -6,7 +6,6 @@ const reasons: Readonly<Record<string, (n: number) => string>> = {
   noTarget: (n) => `${count(n)} without a target`,
   duplicate: (n) => several(n, 'duplicate'),
   notHuman: (n) => `${count(n)} of no human`,
-  contradiction: (n) => several(n, 'contradiction'),
   rareClass: (n) => `${count(n)} of rare classes`,
 };
 
@@ -15,6 +14,11 @@ export function droppedNote(dropped: Record<string, number>): string {
   const parts = Object.entries(dropped).filter(([, n]) => n > 0);
   const words = parts.map(([why, n]) => (Object.hasOwn(reasons, why) ? reasons[why](n) : `${count(n)} ${why}`));
   return words.length === 0 ? '' : `; dropped ${words.join(', ')}`;
+}
+
+/** @param contradictions - rows that were not learned from, where a spec asks for that. */
+export function withoutNote({ contradictions }: { contradictions?: number } = {}): string {
+  return contradictions === undefined ? '' : `, ${several(contradictions, 'contradicting row')} left out`;
 }
 
 /** `1 candidate`, `2 candidates` */

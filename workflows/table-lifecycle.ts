@@ -14,13 +14,19 @@ import type {
   TableRef,
   TableWork,
 } from '../contracts/table-lifecycle.ts';
-import { featureColumns, learningColumns, preparationColumns, trialCandidate } from '../contracts/table-features.ts';
+import {
+  featureColumns,
+  learningColumns,
+  preparationColumns,
+  trialCandidate,
+  usedFeatures,
+} from '../contracts/table-features.ts';
 import { markSubject, markVersion } from './attributes.ts';
 import { Board, count } from './board.ts';
 import { DataGate } from './data-decision.ts';
 import { progressQuery, trialsSignal } from './messages.ts';
 import { computeOn, computeOnCpu, doQuickly } from './options.ts';
-import { droppedNote, several, size } from './notes.ts';
+import { droppedNote, several, size, withoutNote } from './notes.ts';
 import { runStudy, stageNote, type TuneStage } from './study/stage.ts';
 
 export async function tableLifecycle(input: TableLifecycleInput): Promise<TableLifecycleResult> {
@@ -63,6 +69,7 @@ export async function tableLifecycle(input: TableLifecycleInput): Promise<TableL
   const table = passed.data;
 
   const features = featureColumns(spec, columns, target);
+  const used = usedFeatures(spec, features);
   const cleaned = await board.during(
     'clean',
     () =>
@@ -72,7 +79,7 @@ export async function tableLifecycle(input: TableLifecycleInput): Promise<TableL
         target,
         task,
         cleaning: spec.cleaning,
-        features,
+        features: used,
       }),
     (r) =>
       `${count(r.rows)} rows kept${droppedNote(r.dropped)}${r.merged > 0 ? `; ${count(r.merged)} of rare classes merged` : ''}`,
@@ -87,7 +94,7 @@ export async function tableLifecycle(input: TableLifecycleInput): Promise<TableL
         task,
         split: spec.split,
         seed,
-        features,
+        features: used,
         ...(ingested.horizonDays !== undefined && { gapDays: ingested.horizonDays }),
       }),
     ({ rows, folds, classes }) =>
@@ -107,6 +114,7 @@ export async function tableLifecycle(input: TableLifecycleInput): Promise<TableL
     classes: parts.classes,
     metric,
     seed,
+    ...(spec.cleaning.contradictions !== 'keep' && { contradictions: spec.cleaning.contradictions }),
   };
   const preparing = preparationColumns(columns, features);
   const judgedOn = parts.folds > 0 ? 'folds' : 'validation';
@@ -133,7 +141,7 @@ export async function tableLifecycle(input: TableLifecycleInput): Promise<TableL
           ),
         ),
       ),
-    (r) => `${several(r.length, 'candidate')} on ${count(parts.rows.learning)} rows`,
+    (r) => `${several(r.length, 'candidate')} on ${count(parts.rows.learning)} rows${withoutNote(r[0])}`,
   );
   const judged = await board.during(
     'evaluate',

@@ -7,6 +7,7 @@ import type { Execution } from '../../contracts/execution.ts';
 import type { TrialPruning } from '../../contracts/study.ts';
 import type { TableCandidate, TableWork } from '../../contracts/table-lifecycle.ts';
 import { tableMetricsOf, type TableEvaluation, type TableMetricName } from '../../contracts/table-evaluation.ts';
+import { withoutContradictions } from '../../data/contradictions.ts';
 import { fitPreparation } from '../../data/preparation/fit.ts';
 import { loadPreparation } from '../../data/preparation/fitted.ts';
 import type { FittedPreparation } from '../../data/preparation/transformer.ts';
@@ -60,6 +61,8 @@ interface Fitted {
 interface WholeFit extends Fitted {
   model: FittedTableModel;
   features: number;
+  /** Rows not learned from. */
+  contradictions: number;
 }
 
 /** What a fit tells on its way, and whom. */
@@ -72,12 +75,15 @@ interface Watch {
 /** Everything that is fitted, is fitted on these rows and no others (law 5). */
 async function fit(
   { table, target }: Opened,
-  rows: Int32Array,
+  given: Int32Array,
   input: FitInput,
   context: TaskContext,
   watch: Watch = context,
 ): Promise<WholeFit> {
   const learning = { seed: input.seed, threads: context.threads };
+  const used = input.preparation.columns.flatMap(({ columns }) => columns);
+  const rows = input.contradictions ? withoutContradictions(table, target, given, used, input.contradictions) : given;
+  requireRows(rows, given);
   const prepared = await fitPreparation(table, target, input.preparation, { ...learning, rows });
   const preparation = prepared.fitted;
   try {
@@ -107,11 +113,22 @@ async function fit(
             }),
       },
     );
-    return { preparation, model, features: prepared.features.names.length };
+    const contradictions = given.length - rows.length;
+    return { preparation, model, features: prepared.features.names.length, contradictions };
   } catch (error) {
     await preparation.close();
     throw error;
   }
+}
+
+function requireRows(rows: Int32Array, given: Int32Array): void {
+  if (rows.length > 0 || given.length === 0) return;
+  throw new TradewindError('VALIDATION_FAILED', {
+    subject: 'The rows to learn from',
+    rule: 'hold some that contradict no other (cleaning.contradictions)',
+    value: `none of ${given.length}`,
+    remedy: 'Set cleaning.contradictions to keep, or give features that tell rows apart.',
+  });
 }
 
 async function close({ preparation, model }: WholeFit): Promise<void> {
@@ -221,13 +238,21 @@ async function leavePredictions(context: TaskContext, rows: Int32Array, predicti
 }
 
 /** Fits on all that comes before the test part, and leaves both states. */
-export async function tableTrain(input: FitInput, context: TaskContext): Promise<{ features: number }> {
+export interface TrainOutput {
+  features: number;
+  contradictions?: number;
+}
+
+export async function tableTrain(input: FitInput, context: TaskContext): Promise<TrainOutput> {
   const opened = await openTable(input, context.threads);
   const fitted = await fit(opened, opened.split.learning, input, context);
   try {
     await writeArrays(join(context.workDir, taskFiles.preparation), fitted.preparation.state());
     await writeArrays(join(context.workDir, taskFiles.state), fitted.model.state());
-    return { features: fitted.features };
+    return {
+      features: fitted.features,
+      ...(input.contradictions && { contradictions: fitted.contradictions }),
+    };
   } finally {
     await close(fitted);
   }
@@ -247,6 +272,7 @@ export async function loadStates({ algorithm, preparation, model }: StatesInput,
     preparation: fitted,
     model: await estimator.load(await readArrays(model), { threads }),
     features: fitted.names.length,
+    contradictions: 0,
   };
 }
 
