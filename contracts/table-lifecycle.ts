@@ -58,6 +58,8 @@ export interface ValidateTableRequest extends TableRef {
 }
 export interface ValidateTableResult extends StageTiming, CheckedData {
   profile: BlobRef;
+  /** Names of columns without any value, where there are some. */
+  empty?: string[];
   broken: string[];
   rows: number;
   /** How many were checked. */

@@ -12,7 +12,7 @@ export const splitKinds = ['random', 'stratified', 'grouped', 'time', 'leaveLast
 export type SplitKind = (typeof splitKinds)[number];
 
 const shares = {
-  test: z.number().min(0).max(0.9).default(0.2).describe('Share of the rows that candidates are compared on.'),
+  test: z.number().gt(0).max(0.9).default(0.2).describe('Share of the rows that candidates are compared on.'),
   validation: z
     .number()
     .min(0)

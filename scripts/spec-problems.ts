@@ -116,6 +116,8 @@ function rangeRule(issue: Extract<Issue, { code: 'too_small' | 'too_big' }>, nod
       ? `hold at least ${issue.minimum} entry`
       : `hold at most ${issue.maximum} entries`;
   if (node?.minimum !== undefined && node.maximum !== undefined) return `lie in [${node.minimum}, ${node.maximum}]`;
+  if (issue.inclusive === false)
+    return issue.code === 'too_small' ? `be above ${issue.minimum}` : `be below ${issue.maximum}`;
   return issue.code === 'too_small' ? `be at least ${issue.minimum}` : `be at most ${issue.maximum}`;
 }
 

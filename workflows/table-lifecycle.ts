@@ -6,6 +6,7 @@ import type { Outcome, StudyResult } from '../contracts/lifecycle.ts';
 import { tableStages } from '../contracts/names.ts';
 import { settlePreparation } from '../contracts/preparation-spec.ts';
 import { tableMetrics, type TableMetricName } from '../contracts/table-evaluation.ts';
+import type { ColumnDefinition } from '../contracts/tables.ts';
 import type {
   TableCandidate,
   TableCandidateResult,
@@ -43,11 +44,15 @@ export async function tableLifecycle(input: TableLifecycleInput): Promise<TableL
   setHandler(progressQuery, () => board.progress);
   setHandler(trialsSignal, (trials) => board.trials(trials));
   const warnings: string[] = [];
-  const warn = (more: readonly string[]) => board.warnings(warnings.push(...more) > 0 ? warnings : []);
+  const warn = (more: readonly string[]) => {
+    warnings.push(...more.filter((warning) => !warnings.includes(warning)));
+    board.warnings(warnings);
+  };
 
   const ingested = await board.during('ingest', ingest, ingestNote);
   warn(ingested.warnings);
   const { target, columns } = ingested;
+  requireSlices(spec.evaluation.slices, columns);
 
   const validated = await board.during(
     'validate',
@@ -68,7 +73,9 @@ export async function tableLifecycle(input: TableLifecycleInput): Promise<TableL
   const passed = await gate.check(board, { dataset, data: ingested.table, onBrokenRules }, validated);
   const table = passed.data;
 
-  const features = featureColumns(spec, columns, target);
+  // A preparation that the spec describes reads what it says; one by kind leaves out what has nothing to read.
+  const empty = new Set(spec.preparation.columns === undefined ? validated.empty : []);
+  const features = featureColumns(spec, columns, target).filter((name) => !empty.has(name));
   const used = usedFeatures(spec, features);
   const cleaned = await board.during(
     'clean',
@@ -103,6 +110,7 @@ export async function tableLifecycle(input: TableLifecycleInput): Promise<TableL
       `${folds > 0 ? `; ${folds} folds` : ''}${classes.length > 0 ? `; ${classes.length} classes` : ''}`,
   );
   warn(parts.warnings);
+  if (parts.comparisonOnly) warn([comparisonWarning]);
   requireMetricOf(metric, parts.classes.length);
 
   const work: TableWork = {
@@ -157,7 +165,9 @@ export async function tableLifecycle(input: TableLifecycleInput): Promise<TableL
           }),
         ),
       ),
-    () => `${count(parts.rows.test)} rows that nothing has learned from`,
+    () =>
+      `${count(parts.rows.test)} rows that nothing has learned from` +
+      (parts.comparisonOnly ? '; for comparison only' : ''),
   );
   for (const [i, candidate] of results.entries()) {
     const { value, interval, summary, details } = judged[i];
@@ -352,6 +362,19 @@ interface Ingested extends TableRef {
 
 function candidateOf({ algorithm, parameters, preparation }: TableCandidate): TableCandidate {
   return { algorithm, parameters, preparation };
+}
+
+const comparisonWarning =
+  'The scores are for comparison with published figures only: with leaveLastOut, rows that are learned from may be later ' +
+  'than what another user is judged on. Split by time to know how the model will do.';
+
+function requireSlices(slices: readonly string[], columns: readonly ColumnDefinition[]): void {
+  const missing = slices.find((name) => columns.every((column) => column.name !== name));
+  if (missing === undefined) return;
+  throw ApplicationFailure.nonRetryable(
+    `evaluation.slices must name columns of the table. Got "${missing}". It has ${columns.map(({ name }) => name).join(', ')}.`,
+    'COLUMN_MISSING',
+  );
 }
 
 function requireMetricOf(metric: TableMetricName, classes: number): void {

@@ -147,7 +147,10 @@ function valueOf(metric: TableMetricName, target: Target, predictions: Float32Ar
     subject: 'The judged rows',
     rule: `be such that ${metric} is defined on them`,
     value: whyUndefined(metric),
-    remedy: 'Judge more rows, split so that each part has every class (by: stratified), or choose another metric.',
+    remedy:
+      target.kind === 'classes'
+        ? 'Judge more rows, split so that each part has every class (by: stratified), or choose another metric.'
+        : 'Judge other rows, or choose another metric.',
   });
 }
 

@@ -57,6 +57,8 @@ export interface ValidateTableOutput {
   rules: number;
   broken: string[];
   lastDay?: string;
+  /** Names of columns without any value. */
+  empty?: string[];
   quarantined?: { count: number; lastDay?: string };
   warnings: string[];
 }
@@ -75,6 +77,7 @@ export async function validate(input: ValidateTableInput, context: TaskContext):
     rules: report.rules.length,
     broken: brokenRules(report.rules, 'The table'),
     ...lastDayOf(report.profile),
+    ...emptyOf(report.profile),
     ...(quarantined && { quarantined }),
     warnings: report.warnings.slice(0, 20),
   };
@@ -89,6 +92,11 @@ async function setAside({ table, columns, rules }: ValidateTableInput, context: 
   const profile = await tableProfile(good, columns, options);
   await writeProfile(goodProfile, profile);
   return { count: quarantined, ...lastDayOf(profile) };
+}
+
+function emptyOf({ rows, columns }: TableProfile): { empty?: string[] } {
+  const empty = columns.filter(({ missing }) => missing === rows).map(({ name }) => name);
+  return rows === 0 || empty.length === 0 ? {} : { empty };
 }
 
 /** Of all columns of times. */

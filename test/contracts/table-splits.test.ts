@@ -17,6 +17,11 @@ describe('a split', () => {
     expect(tableSplitSchema.parse({ by: 'leaveLastOut' })).toEqual({ by: 'leaveLastOut', user: 'user', time: 'time' });
   });
 
+  test('judges on some rows', () => {
+    expect(tableSplitSchema.safeParse({ by: 'random', test: 0 }).success).toBe(false);
+    expect(tableSplitSchema.safeParse({ by: 'random', test: 0.01 }).success).toBe(true);
+  });
+
   test.for([
     [{ by: 'random', test: 0.5, validation: 0.5 }, 'test must leave at least a twentieth of the rows to train on'],
     [{ by: 'random', validation: 0 }, 'validation must be above 0 where there are no folds'],

