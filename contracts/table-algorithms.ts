@@ -127,6 +127,16 @@ const network = {
   },
 } as const satisfies ParameterTable;
 
+/** Of counts. */
+const alpha = {
+  kind: 'number',
+  min: 1e-10,
+  max: 1e6,
+  default: 1,
+  log: true,
+  doc: 'What is added to the count of each feature in each class (Lidstone; 1 is Laplace).',
+} as const;
+
 const share = { kind: 'number', min: 0.01, max: 1, default: 1 } as const;
 
 export const tableAlgorithms = {
@@ -384,6 +394,49 @@ export const tableAlgorithms = {
         max: 0.5,
         default: 0.1,
         doc: 'Share of the training rows that is set apart for it.',
+      },
+    },
+  },
+  'gaussian-naive-bayes': {
+    title: 'Gaussian naive Bayes',
+    tasks: ['classify'],
+    anyThreads: true,
+    parameters: {
+      varSmoothing: {
+        kind: 'number',
+        min: 1e-15,
+        max: 1,
+        default: 1e-9,
+        log: true,
+        doc: 'Part of the largest variance of a feature that is added to all variances.',
+      },
+    },
+  },
+  'multinomial-naive-bayes': {
+    title: 'Multinomial naive Bayes',
+    tasks: ['classify'],
+    anyThreads: true,
+    parameters: {
+      alpha,
+      fitPrior: {
+        kind: 'choice',
+        choices: ['yes', 'no'],
+        default: 'yes',
+        doc: 'Whether a class is as likely as it is frequent; else all are alike.',
+      },
+    },
+  },
+  'complement-naive-bayes': {
+    title: 'Complement naive Bayes',
+    tasks: ['classify'],
+    anyThreads: true,
+    parameters: {
+      alpha,
+      norm: {
+        kind: 'choice',
+        choices: ['no', 'yes'],
+        default: 'no',
+        doc: "Whether a class's weights are divided by their sum.",
       },
     },
   },

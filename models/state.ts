@@ -4,6 +4,7 @@ import type { ArrayFile } from '../compute/arrays/safetensors.ts';
 
 export interface StateReader {
   floats(name: string): Float32Array;
+  doubles(name: string): Float64Array;
   integers(name: string): Int32Array;
   number(name: string): number;
   text(name: string): string;
@@ -27,6 +28,7 @@ export function readState({ arrays, metadata }: ArrayFile, format: string): Stat
   }
   return {
     floats: (name) => array(name, Float32Array),
+    doubles: (name) => array(name, Float64Array),
     integers: (name) => array(name, Int32Array),
     number(name) {
       const value = Number(metadata[name] ?? Number.NaN);

@@ -14,6 +14,7 @@ import { linearRegression } from './table/linear-regression.ts';
 import { linearSvm } from './table/linear-svm.ts';
 import { logisticRegression } from './table/logistic-regression.ts';
 import { mlp } from './table/mlp.ts';
+import { complementNaiveBayes, gaussianNaiveBayes, multinomialNaiveBayes } from './table/naive-bayes.ts';
 import { randomForest } from './table/random-forest.ts';
 
 /** A `TableEstimator` whose name is known at run time only: it fills in defaults and checks every value itself. */
@@ -40,6 +41,9 @@ const estimators: { [A in TableAlgorithmName]: AnyTableEstimator } = {
   'decision-tree': decisionTree,
   'random-forest': randomForest,
   'boosted-trees': boostedTrees,
+  'gaussian-naive-bayes': gaussianNaiveBayes,
+  'multinomial-naive-bayes': multinomialNaiveBayes,
+  'complement-naive-bayes': complementNaiveBayes,
 };
 
 export function tableEstimatorOf(name: TableAlgorithmName): AnyTableEstimator {

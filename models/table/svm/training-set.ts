@@ -1,11 +1,12 @@
 /** What linear and kernel support vector machines are given to learn from: checked rows, problems of two sides, folds. */
-import { TradewindError } from '../../../contracts/errors.ts';
 import type { SvmProblem } from '../../../compute/kernels/svm-problem.ts';
 import type { Features } from '../../../data/features.ts';
 import type { Target } from '../../../data/table.ts';
 import type { TableFitContext } from '../../table-estimator.ts';
 import { calibrationFolds, type CalibrationFolds } from '../calibration-folds.ts';
+import { requireFinite } from '../finite-features.ts';
 import { momentsOf } from '../moments.ts';
+import { checkedWeights } from '../row-weights.ts';
 import {
   calibrationOf,
   decisionsOf,
@@ -138,33 +139,4 @@ function classification(
 /** Factors of the rows' costs in a task. */
 export function taskWeights({ weights, folds }: SvmTrainingSet, fold: number, rows: number): Float32Array {
   return Float32Array.from({ length: rows }, (_, i) => (fold >= 0 && folds?.of[i] === fold ? 0 : (weights?.[i] ?? 1)));
-}
-
-function checkedWeights(x: Features, y: Target, weights: Float32Array | undefined): Float32Array | undefined {
-  const { length } = y.kind === 'classes' ? y.codes : y.values;
-  if (x.rows < 1) throw new RangeError('A model must be fitted on at least one row. Got 0.');
-  if (length !== x.rows)
-    throw new RangeError(`The target must have a value for each of ${x.rows} rows. Got ${length}.`);
-  if (weights === undefined) return undefined;
-  if (weights.length !== x.rows || !weights.every((weight) => weight >= 0 && weight < Infinity)) {
-    throw new RangeError(`The weights must be ${x.rows} finite numbers of at least 0.`);
-  }
-  const mean = weights.reduce((sum, weight) => sum + weight, 0) / x.rows;
-  if (mean === 0) throw new RangeError('The weights must not all be 0.');
-  return weights.map((weight) => weight / mean);
-}
-
-function requireFinite(algorithm: string, x: Features): void {
-  const values = x.kind === 'dense' ? x.values : x.csr.values;
-  const at = values.findIndex((value) => !(Math.abs(value) < Infinity));
-  if (at < 0) return;
-  const columns = x.names.length;
-  const row = x.kind === 'dense' ? Math.floor(at / columns) : x.csr.indptr.findIndex((end) => end > at) - 1;
-  const column = x.kind === 'dense' ? at % columns : x.csr.indices[at];
-  throw new TradewindError('TRAINING_DIVERGED', {
-    subject: `The features that ${algorithm} learns from`,
-    rule: 'be finite numbers',
-    value: `${values[at]} of "${x.names[column]}" in training row ${row}`,
-    remedy: 'Fill in what is missing with the step "impute", and clip what is too large.',
-  });
 }
