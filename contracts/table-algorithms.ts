@@ -440,6 +440,33 @@ export const tableAlgorithms = {
       },
     },
   },
+  knn: {
+    title: 'k nearest neighbours',
+    tasks: ['classify', 'regress'],
+    anyThreads: true,
+    parameters: {
+      neighbours: {
+        kind: 'integer',
+        min: 1,
+        max: 1000,
+        default: 5,
+        log: true,
+        doc: 'Training rows that vote; there must be as many. Of rows as far away, the first count.',
+      },
+      metric: {
+        kind: 'choice',
+        choices: ['euclidean', 'cosine'],
+        default: 'euclidean',
+        doc: 'How far rows are apart: ‖u − v‖, or 1 − cos(u, v).',
+      },
+      weights: {
+        kind: 'choice',
+        choices: ['uniform', 'distance'],
+        default: 'uniform',
+        doc: 'Whether neighbours vote alike, or by 1 / distance; where rows are alike, those alone.',
+      },
+    },
+  },
 } as const satisfies Record<string, TableAlgorithm>;
 
 export type TableAlgorithmName = keyof typeof tableAlgorithms;

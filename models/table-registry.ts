@@ -10,6 +10,7 @@ import { boostedTrees } from './table/boosted-trees.ts';
 import { cnn } from './table/cnn.ts';
 import { decisionTree } from './table/decision-tree.ts';
 import { kernelSvm } from './table/kernel-svm.ts';
+import { knn } from './table/knn.ts';
 import { linearRegression } from './table/linear-regression.ts';
 import { linearSvm } from './table/linear-svm.ts';
 import { logisticRegression } from './table/logistic-regression.ts';
@@ -44,6 +45,7 @@ const estimators: { [A in TableAlgorithmName]: AnyTableEstimator } = {
   'gaussian-naive-bayes': gaussianNaiveBayes,
   'multinomial-naive-bayes': multinomialNaiveBayes,
   'complement-naive-bayes': complementNaiveBayes,
+  knn,
 };
 
 export function tableEstimatorOf(name: TableAlgorithmName): AnyTableEstimator {

@@ -10,6 +10,8 @@ const row = { imageHeight: 1, imageWidth: 5 };
 const imageSizes = ['imageHeight', 'imageWidth', 'channels'];
 /** Nothing is drawn, and it is one step. */
 const plainTree = { seeded: false, rungs: false, checkpoints: false, least: 0.8 } as const;
+/** The table's features are in units far apart, of which one in thousands decides. */
+const neighbours = { ...plainTree, least: 0.6, inRows: 'neighbours', atMostRows: 'neighbours' } as const;
 const subjects: Record<string, TableSubject> = {
   'logistic regression of two classes': {
     algorithm: 'logistic-regression',
@@ -273,6 +275,28 @@ const subjects: Record<string, TableSubject> = {
     inRows: 'alpha',
     counts: true,
     ...plainTree,
+  },
+  'neighbours of two classes': {
+    algorithm: 'knn',
+    task: 'classify',
+    parameters: { neighbours: 15 },
+    exact: { neighbours: 15 },
+    ...neighbours,
+  },
+  'neighbours of four classes, by distance': {
+    algorithm: 'knn',
+    task: 'classify',
+    classes: 4,
+    parameters: { neighbours: 15, weights: 'distance' },
+    exact: { neighbours: 15 },
+    ...neighbours,
+  },
+  'neighbours for numbers, by distance': {
+    algorithm: 'knn',
+    task: 'regress',
+    parameters: { neighbours: 15, weights: 'distance' },
+    exact: { neighbours: 15 },
+    ...neighbours,
   },
 };
 

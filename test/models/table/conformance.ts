@@ -29,6 +29,8 @@ export interface TableSubject {
   perRow?: string;
   /** A parameter that is so many rows of weight 1: it shrinks where weights stand for more rows. */
   inRows?: string;
+  /** A parameter that must not be above the number of rows. */
+  atMostRows?: string;
   /** Its features are counts: how far above 0 those of the tables are, and how far below. */
   counts?: true;
   /** It is fitted at one go, in a moment. */
@@ -41,7 +43,7 @@ export interface TableSubject {
 
 export function describeTableEstimator(name: string, subject: TableSubject): void {
   const { algorithm, task, classes = 2, parameters, exact, seeded = true, rungs: hasRungs = true, perRow } = subject;
-  const { checkpoints: hasCheckpoints = true, least = 0.9, image, inRows, counts } = subject;
+  const { checkpoints: hasCheckpoints = true, least = 0.9, image, inRows, counts, atMostRows } = subject;
   const takes = tableAlgorithmOf(algorithm).takes ?? [];
   const estimator = tableEstimatorOf(algorithm);
   const outputs = task === 'regress' ? 1 : classes;
@@ -60,6 +62,10 @@ export function describeTableEstimator(name: string, subject: TableSubject): voi
     given: ParameterValues = {},
   ): Promise<FittedTableModel> {
     const all = { ...parameters, ...given };
+    const most = atMostRows === undefined ? undefined : all[atMostRows];
+    if (most !== undefined && from.rows > 0 && Number.isInteger(most) && Number(most) <= 1000) {
+      all[atMostRows!] = Math.min(Number(most), from.rows);
+    }
     const model = await estimator.fit(from, target, all, { seed: 7, threads: 1, ...context });
     onTestFinished(() => model.close());
     return model;
