@@ -13,8 +13,9 @@ export function placeOf(x: Features, at: number): string {
 /** @throws TradewindError `TRAINING_DIVERGED` where a feature is no finite number. */
 export function requireFinite(algorithm: string, x: Features): void {
   const values = x.kind === 'dense' ? x.values : x.csr.values;
-  const at = values.findIndex((value) => !(Math.abs(value) < Infinity));
-  if (at < 0) return;
+  let at = 0;
+  while (at < values.length && Math.abs(values[at]) < Infinity) at++;
+  if (at === values.length) return;
   throw new TradewindError('TRAINING_DIVERGED', {
     subject: `The features that ${algorithm} learns from`,
     rule: 'be finite numbers',

@@ -3,8 +3,8 @@
  * row, and the nearest of these vote.
  *
  * Ranks are by ‖v‖² − 2 u · v, whose terms cancel: the candidates, a few more than are asked for, are compared by
- * Σ (u − v)² in float64, so that rows that are alike have the distance 0. Distances that are equal in float32 are ties,
- * and the row that was learned from first comes first.
+ * Σ (u − v)², so that rows that are alike have the distance 0. Distances that are equal in float32 are ties, and the row
+ * that was learned from first comes first.
  */
 import type { Graph } from '../../compute/graph/graph.ts';
 import type { Tensor } from '../../compute/graph/program.ts';
@@ -17,7 +17,7 @@ export interface KnnModel {
   readonly metric: 'euclidean' | 'cosine';
   readonly voting: 'uniform' | 'distance';
   readonly neighbours: number;
-  /** What all rows are ranked in. */
+  /** What distances are computed in. */
   readonly precision: 'float32' | 'float64';
   /** `[features]`: what is taken from features, and what they are then multiplied by: a power of 2, or 0. */
   readonly shift: Float32Array;
@@ -55,24 +55,70 @@ export function lowerKnn(g: Graph, features: Tensor<'float32'>, model: KnnModel)
   const count = targets.length;
   const [batch, columns] = features.shape;
   const width = candidatesOf(model);
-  const x = scaled(g, columns === 0 ? g.full('float32', [batch, 1], 0) : features, model);
-  const y = scaled(g, storedRows(g, model.rows, count), model);
+  const stored = inUnits(model);
+  const z = scaled(g, columns === 0 ? g.full('float32', [batch, 1], 0) : features, model);
+  const x = g.cast(metric === 'cosine' ? directions(g, z) : z, precision);
+  const y = g.cast(storedRows(g, stored.rows, count), precision);
 
-  const [u, v] = [x, y].map((z) => (metric === 'cosine' ? directions(g, z, precision) : g.cast(z, precision)));
+  const norms = g.cast(g.constant('float64', stored.norms, [1, count], 'norms'), precision);
   const ranks =
     metric === 'cosine'
-      ? g.gemm(u, v, undefined, { transB: true, alpha: -1 })
-      : g.gemm(u, v, g.unsqueeze(g.sum(g.mul(v, v), [1]), [0]), { transB: true, alpha: -2 });
+      ? g.gemm(x, y, undefined, { transB: true, alpha: -1 })
+      : g.gemm(x, y, norms, { transB: true, alpha: -2 });
   const candidates = g.topK(ranks, g.literal('int64', [width]), { largest: false, size: width }).indices;
   const ascending = g.topK(candidates, g.literal('int64', [width]), { largest: false, size: width }).values;
 
-  const others = g.cast(g.gather(y, ascending), 'float64');
-  const own = g.unsqueeze(g.cast(x, 'float64'), [1]);
-  const measured = metric === 'cosine' ? angles(g, own, others) : squares(g, own, others);
+  const apart = squares(g, g.unsqueeze(x, [1]), g.gather(y, ascending));
+  const measured = metric === 'cosine' ? angles(g, apart, z, ascending, stored.norms) : apart;
   const near = reached(model);
   const nearest = g.topK(measured, g.literal('int64', [near]), { largest: false, size: near });
   const distances = metric === 'cosine' ? nearest.values : g.sqrt(nearest.values);
   return decide(g, distances, g.gatherElements(ascending, nearest.indices, 1), model);
+}
+
+/** Training rows as the graph makes them, to the bit, and their ‖v‖²; else a session would take longer to open. */
+function inUnits({ rows, shift, scale, targets, metric }: KnnModel): { rows: FeatureRows; norms: Float64Array } {
+  const count = targets.length;
+  const norms = new Float64Array(count);
+  const { columns, values } = rows;
+  const out = new Float32Array(values.length);
+  if ('indptr' in rows && shift.every((value) => value === 0)) {
+    const { indptr, indices } = rows;
+    for (let i = 0; i < count; i++) {
+      for (let e = indptr[i]; e < indptr[i + 1]; e++) {
+        out[e] = values[e] * scale[indices[e]];
+        norms[i] += out[e] * out[e];
+      }
+      if (metric === 'cosine') turn(out, indptr[i], indptr[i + 1], norms[i]);
+    }
+    return { rows: { ...rows, values: out }, norms };
+  }
+  const dense = 'indptr' in rows ? spread(rows, count) : values;
+  const z = new Float32Array(dense.length);
+  for (let i = 0, at = 0; i < count && shift.length > 0; i++) {
+    let norm = 0;
+    for (let j = 0; j < columns; j++, at++) {
+      z[at] = Math.fround(dense[at] - shift[j]) * scale[j];
+      norm += z[at] * z[at];
+    }
+    norms[i] = norm;
+    if (metric === 'cosine') turn(z, at - columns, at, norm);
+  }
+  return { rows: { columns, values: z }, norms };
+}
+
+/** To the length 1; zeros stay. */
+function turn(values: Float32Array, from: number, to: number, norm: number): void {
+  const length = Math.sqrt(norm);
+  if (length > 0) for (let at = from; at < to; at++) values[at] /= length;
+}
+
+function spread({ columns, indptr, indices, values }: Extract<FeatureRows, { indptr: Int32Array }>, count: number) {
+  const out = new Float32Array(count * columns);
+  for (let i = 0; i < count; i++) {
+    for (let e = indptr[i]; e < indptr[i + 1]; e++) out[i * columns + indices[e]] = values[e];
+  }
+  return out;
 }
 
 /** float32 `[rows, columns]`; sparse rows are spread when a session is opened. */
@@ -101,29 +147,42 @@ function scaled(g: Graph, x: Tensor<'float32'>, { shift, scale }: KnnModel): Ten
 }
 
 /** z / ‖z‖; 0 stays 0. */
-function directions<D extends 'float32' | 'float64'>(g: Graph, z: Tensor<'float32'>, type: D): Tensor<D> {
+function directions(g: Graph, z: Tensor<'float32'>): Tensor<'float32'> {
   const exact = g.cast(z, 'float64');
-  return g.cast(g.div(exact, lengths(g, exact, 1)), type);
-}
-
-/** ‖z‖, or 1 where that is 0. */
-function lengths(g: Graph, z: Tensor<'float64'>, axis: number): Tensor<'float64'> {
-  const norm = g.sqrt(g.sum(g.mul(z, z), [axis], true));
-  return g.where(g.greater(norm, 0), norm, 1);
+  const norm = g.sqrt(g.sum(g.mul(exact, exact), [1], true));
+  return g.cast(g.div(exact, g.where(g.greater(norm, 0), norm, 1)), 'float32');
 }
 
 /** Σ (u − v)² of `[batch, 1, columns]` and `[batch, width, columns]`. */
-function squares(g: Graph, own: Tensor<'float64'>, others: Tensor<'float64'>): Tensor<'float32'> {
+function squares(
+  g: Graph,
+  own: Tensor<'float32' | 'float64'>,
+  others: Tensor<'float32' | 'float64'>,
+): Tensor<'float32'> {
+  // Rows begin alike in memory, so that their terms are added in one order: rows that are alike are as far away.
+  const gap = -(others.shape[2] as number) & 15;
   const difference = g.sub(others, own);
-  return g.cast(g.sum(g.mul(difference, difference), [2]), 'float32');
+  const whole = gap === 0 ? difference : g.pad(difference, [0, 0, 0], [0, 0, gap]);
+  return g.cast(g.sumOfSquares(whole, [2]), 'float32');
 }
 
-/** 1 − cos(u, v); rows of zeros are at a right angle to all. */
-function angles(g: Graph, own: Tensor<'float64'>, others: Tensor<'float64'>): Tensor<'float32'> {
-  const products = g.sum(g.mul(others, own), [2], true);
-  const cosine = g.div(products, g.mul(lengths(g, others, 2), lengths(g, own, 2)));
-  const distance = g.squeeze(g.sub(1, cosine), [2]);
-  return g.cast(g.where(g.less(distance, sameDirection), 0, distance), 'float32');
+/**
+ * 1 − cos(u, v) = ½ ‖u − v‖² of directions; rows of zeros have none, and are at a right angle to all.
+ * @param apart - `[batch, width]`: ‖u − v‖². @param z - `[batch, columns]`. @param norms - of the training rows.
+ */
+function angles(
+  g: Graph,
+  apart: Tensor<'float32'>,
+  z: Tensor<'float32'>,
+  rows: Tensor<'int64'>,
+  norms: Float64Array,
+): Tensor<'float32'> {
+  const half = g.mul(apart, 0.5);
+  const empty = Float32Array.from(norms, (norm) => (norm === 0 ? 0.5 : 0));
+  const ofOthers = g.gather(g.constant('float32', empty, [empty.length], 'empty'), rows);
+  const own = g.equal(g.largest(g.abs(z), [1], true), 0);
+  const distance = g.add(g.add(half, ofOthers), g.where(own, g.full('float32', [1, 1], 0.5), 0));
+  return g.where(g.less(distance, sameDirection), 0, distance);
 }
 
 /** @param distances - `[batch, near]`, ascending. @param rows - int64 of the same shape. */

@@ -27,8 +27,8 @@ import { checkedWeights } from './row-weights.ts';
 const format = 'tradewind-knn/1';
 /** Numbers of the training rows that a session may hold, zeros counted: 512 MiB of float32. */
 const mostNumbers = 2 ** 27;
-/** Numbers that a block holds, of its distances or of its candidates. */
-const blockNumbers = 2 ** 20;
+/** Numbers that a block holds, of its distances or of its candidates: 8 MiB of float32. */
+const blockNumbers = 2 ** 21;
 const mostBlockRows = 256;
 /** Features that vary alike, at least, for float32 to tell neighbours among all rows. */
 const leastDimensions = 16;
@@ -208,11 +208,20 @@ function unitsOf(
   }
   const varies = (j: number) => metric === 'cosine' || deviation[j] > 0;
   const sizes = new Float64Array(features);
-  const visit = (j: number, value: number) => (sizes[j] = Math.max(sizes[j], Math.abs(value - shift[j])));
-  if (x.kind === 'dense') for (let at = 0; at < x.values.length; at++) visit(at % features, x.values[at]);
-  else {
-    for (let e = 0; e < x.csr.values.length; e++) visit(x.csr.indices[e], x.csr.values[e]);
-    for (let j = 0; j < features; j++) visit(j, 0);
+  if (x.kind === 'dense') {
+    for (let i = 0, at = 0; i < x.rows; i++) {
+      for (let j = 0; j < features; j++, at++) {
+        const size = Math.abs(x.values[at] - shift[j]);
+        if (size > sizes[j]) sizes[j] = size;
+      }
+    }
+  } else {
+    const { indices, values } = x.csr;
+    for (let j = 0; j < features; j++) sizes[j] = Math.abs(shift[j]);
+    for (let e = 0; e < values.length; e++) {
+      const j = indices[e];
+      sizes[j] = Math.max(sizes[j], Math.abs(values[e] - shift[j]));
+    }
   }
   let largest = 0;
   for (let j = 0; j < features; j++) if (varies(j)) largest = Math.max(largest, sizes[j]);
