@@ -52,6 +52,7 @@ export class ClassScorer implements Scores {
   readonly #rankings = new Map<number, RankedRows>();
   #calibration: ReturnType<typeof calibrationEvents> | undefined;
   #against: Record<Area, OneVsRest> | undefined;
+  #odds: RankedRows | undefined;
 
   /**
    * @param probabilities - `[rows × classes]`, row-major.
@@ -73,6 +74,23 @@ export class ClassScorer implements Scores {
     const ranked = rankByClass(this.probabilities, this.classes, c);
     if ((this.#rankings.size + 1) * this.truth.length <= keptPlaces) this.#rankings.set(c, ranked);
     return ranked;
+  }
+
+  /**
+   * Rows ranked by the odds of the second of two classes: as its probability ranks them, but told apart where that is
+   * near 1, which float32 has fewer digits for than for what is near 0. Sure models would have ties there.
+   */
+  #rankedByOdds(): RankedRows {
+    const { probabilities, truth } = this;
+    this.#odds ??= rankByClass(
+      Float64Array.from(truth, (_, i) => {
+        const [p, q] = [probabilities[2 * i + 1], probabilities[2 * i]];
+        return p === 0 ? 0 : Math.min(p / q, Number.MAX_VALUE);
+      }),
+      1,
+      0,
+    );
+    return this.#odds;
   }
 
   get calibration(): ReturnType<typeof calibrationEvents> {
@@ -105,7 +123,7 @@ export class ClassScorer implements Scores {
       if (area === undefined) return this.#ofProbabilities(metric, weights);
       if (against) return against[area][metric === 'aucWeighted' ? 'weighted' : 'macro'];
       // With two classes, one against the rest is the other's mirror image: the means are the same.
-      return (area === 'auc' ? areaUnderRoc : averagePrecision)(truth, 1, this.ranked(1), weights);
+      return (area === 'auc' ? areaUnderRoc : averagePrecision)(truth, 1, this.#rankedByOdds(), weights);
     });
   }
 

@@ -110,8 +110,11 @@ it('lets rows that are alike vote alone where distance decides', async () => {
     [1, 2.1],
     [5, 1],
   ];
+  // A third and a seventh are rounded: the directions are those of rows 0 and 1 but for the last digit.
   const turned = await fit(denseOf(rows), y, angular);
-  expect((await turned.predict(denseOf([[0.7, 1.4]])))[0]).toBeCloseTo(1.5, 5);
+  for (const t of [0.7, 1 / 3, 1 / 7, 1e-3]) {
+    expect((await turned.predict(denseOf([[t, 2 * t + 1e-8 * t]])))[0]).toBeCloseTo(1.5, 5);
+  }
 });
 
 it('counts a row as often as it weighs', async () => {
